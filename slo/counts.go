@@ -1,0 +1,125 @@
+package slo
+
+import (
+	"math"
+	"math/big"
+	"time"
+
+	"github.com/sre-sdk/sre"
+)
+
+// Counts is what a [Source] measured over one span of time that ends at a
+// known instant.
+//
+// Good and Bad count events for [Occurrences] and slices for [Timeslices] and
+// [RatioTimeslices]. They are floats because PromQL's increase is fractional;
+// whole numbers up to 2^53 are exact. Covered is how much of Span was
+// measured: time in which nothing was scraped, stored or answered is not
+// covered, whereas time in which nothing happened is. Covered < Span is
+// unmeasured time, never zero errors.
+type Counts struct {
+	Good    float64       `json:"good"`
+	Bad     float64       `json:"bad"`
+	Covered time.Duration `json:"covered"`
+	Span    time.Duration `json:"span"`
+}
+
+// MaxCount is the largest Good or Bad that is accepted.
+const MaxCount = 1e18
+
+// Total returns Good+Bad, rounded to a float64.
+func (c Counts) Total() float64 { return c.Good + c.Bad }
+
+// Ratio returns Good/(Good+Bad), the SLI, and false if nothing was counted.
+func (c Counts) Ratio() (sli float64, ok bool) {
+	if total := c.Total(); total > 0 {
+		return c.Good / total, true
+	}
+	return 0, false
+}
+
+// Coverage returns Covered/Span, 0..1, and 0 if Span is not positive.
+func (c Counts) Coverage() float64 {
+	if c.Span <= 0 {
+		return 0
+	}
+	return float64(c.Covered) / float64(c.Span)
+}
+
+// Validate reports every Problem: a count that is negative, NaN, infinite or
+// above [MaxCount], a Span that is not positive, or a Covered outside
+// 0..Span. No engine uses counts that do not validate.
+func (c Counts) Validate() error {
+	if c.valid() {
+		return nil
+	}
+	var problems sre.Problems
+	for _, n := range []struct {
+		path  string
+		value float64
+	}{{"good", c.Good}, {"bad", c.Bad}} {
+		if !validCount(n.value) {
+			problems.Add(n.path, "out_of_range", n.value, "a finite count from 0 to 1e18")
+		}
+	}
+	if c.Span <= 0 {
+		problems.Add("span", "out_of_range", c.Span, "a positive duration")
+	}
+	if c.Covered < 0 || c.Covered > c.Span {
+		problems.Add("covered", "out_of_range", c.Covered, "a duration from 0 to span")
+	}
+	return problems.Err("slo")
+}
+
+func validCount(n float64) bool { return n >= 0 && n <= MaxCount } // false for NaN
+
+func (c Counts) valid() bool {
+	return validCount(c.Good) && validCount(c.Bad) && c.Span > 0 && c.Covered >= 0 && c.Covered <= c.Span
+}
+
+// filterError bounds the relative error of the float comparison in BadAbove:
+// three roundings of 2^-53 each, with a wide margin. Closer than that, the
+// comparison is made with exact rationals.
+const filterError = 1e-14
+
+// BadAbove reports whether Bad/(Good+Bad) > limit, exactly on the counts
+// given. Of no events it is false, and so it is if limit is not set. It does
+// not allocate unless the two sides lie within 1 part in 10^14 of each other.
+func (c Counts) BadAbove(limit Ratio) bool {
+	if !limit.IsSet() {
+		return false
+	}
+	above, sure := c.badAboveFloat(limit.Float())
+	if sure {
+		return above
+	}
+	return c.BadAboveRat(limit.Rat())
+}
+
+// badAboveFloat decides where floats suffice; limit carries a relative error
+// of at most a few 2^-53.
+func (c Counts) badAboveFloat(limit float64) (above, sure bool) {
+	right := limit * (c.Good + c.Bad)
+	margin := math.Abs(right) * filterError
+	switch {
+	case margin < 1e-280: // zero, or too small for relative errors to hold
+		return false, false
+	case c.Bad > right+margin:
+		return true, true
+	case c.Bad < right-margin:
+		return false, true
+	}
+	return false, false
+}
+
+// BadAboveRat is [Counts.BadAbove] for a limit that does not fit a [Ratio]. It
+// always computes with exact rationals, which takes about a microsecond.
+func (c Counts) BadAboveRat(limit *big.Rat) bool {
+	bad := new(big.Rat).SetFloat64(c.Bad)
+	good := new(big.Rat).SetFloat64(c.Good)
+	if bad == nil || good == nil {
+		return false // NaN or infinite: not a count, see Validate
+	}
+	total := good.Add(good, bad)
+	return bad.Cmp(total.Mul(total, limit)) > 0
+}

@@ -1,11 +1,10 @@
 package slo
 
 import (
-	"math"
-	"math/big"
 	"time"
 
 	"github.com/sre-sdk/sre"
+	"github.com/sre-sdk/sre/internal/exact"
 )
 
 // Counts is what a [Source] measured over one span of time that ends at a
@@ -77,49 +76,17 @@ func (c Counts) valid() bool {
 	return validCount(c.Good) && validCount(c.Bad) && c.Span > 0 && c.Covered >= 0 && c.Covered <= c.Span
 }
 
-// filterError bounds the relative error of the float comparison in BadAbove:
-// three roundings of 2^-53 each, with a wide margin. Closer than that, the
-// comparison is made with exact rationals.
-const filterError = 1e-14
-
 // BadAbove reports whether Bad/(Good+Bad) > limit, exactly on the counts
-// given. Of no events it is false, and so it is if limit is not set. It does
-// not allocate unless the two sides lie within 1 part in 10^14 of each other.
+// given. Of no events it is false, and so it is if limit is not set or c does
+// not validate. It does not allocate unless the two sides lie within 1 part in
+// 10^14 of each other.
 func (c Counts) BadAbove(limit Ratio) bool {
-	if !limit.IsSet() {
+	if !limit.IsSet() || !c.valid() {
 		return false
 	}
-	above, sure := c.badAboveFloat(limit.Float())
-	if sure {
+	if above, sure := exact.Above(c.Bad, c.Total(), limit.Float()); sure {
 		return above
 	}
-	return c.BadAboveRat(limit.Rat())
-}
-
-// badAboveFloat decides where floats suffice; limit carries a relative error
-// of at most a few 2^-53.
-func (c Counts) badAboveFloat(limit float64) (above, sure bool) {
-	right := limit * (c.Good + c.Bad)
-	margin := math.Abs(right) * filterError
-	switch {
-	case margin < 1e-280: // zero, or too small for relative errors to hold
-		return false, false
-	case c.Bad > right+margin:
-		return true, true
-	case c.Bad < right-margin:
-		return false, true
-	}
-	return false, false
-}
-
-// BadAboveRat is [Counts.BadAbove] for a limit that does not fit a [Ratio]. It
-// always computes with exact rationals, which takes about a microsecond.
-func (c Counts) BadAboveRat(limit *big.Rat) bool {
-	bad := new(big.Rat).SetFloat64(c.Bad)
-	good := new(big.Rat).SetFloat64(c.Good)
-	if bad == nil || good == nil {
-		return false // NaN or infinite: not a count, see Validate
-	}
-	total := good.Add(good, bad)
-	return bad.Cmp(total.Mul(total, limit)) > 0
+	bad := exact.Rat(c.Bad)
+	return exact.AboveRat(bad, exact.Rat(c.Good).Add(exact.Rat(c.Good), bad), limit.Rat())
 }

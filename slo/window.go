@@ -141,7 +141,14 @@ func (w Window) compile(path string, p *sre.Problems) window {
 	if err != nil {
 		p.Merge(path+".anchor", err)
 	}
-	return window{calendar: true, length: length, periods: civil.Period{Anchor: anchor, Unit: u.civil, N: every, Zone: zone}}
+	if zone.IsZero() || length == 0 || !anchor.Valid() {
+		return window{calendar: true}
+	}
+	periods, err := civil.Recurrence{Anchor: anchor, Unit: u.civil, Every: every, Zone: zone}.Compile()
+	if err != nil {
+		p.Merge(path, err)
+	}
+	return window{calendar: true, length: length, periods: periods}
 }
 
 func (w window) period(at time.Time) (start, end time.Time) {

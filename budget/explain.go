@@ -1,0 +1,278 @@
+package budget
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/sre-sdk/sre"
+	"github.com/sre-sdk/sre/slo"
+)
+
+// Reasons returns why the decision is as it is: what decided first, then the
+// rest, each naming its SLO. There is at least one. Codes:
+//
+//   - exempt: the purpose always passes; budget_unknown beside it says that the
+//     budget was not known
+//   - no_slos, source_failed, stale, from_future, coverage_low, no_events: why
+//     the budget is not known
+//   - below_threshold: the remaining budget is below a threshold of the policy
+//   - hysteresis: it was, and has not yet risen far enough above it
+//   - alert_firing: a burn alert fires
+//   - alert_unknown: a burn alert could not be evaluated
+//   - alert_not_applicable: a burn alert does not fit the SLO
+//   - within_budget: an SLO gives no cause for concern
+func (d Decision) Reasons() []sre.Reason {
+	if d.policy == nil {
+		return []sre.Reason{{Code: codeBudgetUnknown, Text: "nothing was decided"}}
+	}
+	var found []finding
+	d.judge(func(f finding) { found = append(found, f) })
+	// Stable from worst to best, so that what decided stands first.
+	var reasons []sre.Reason
+	if d.policy.exempts(d.change.Purpose) {
+		reasons = append(reasons, sre.Reason{Code: codeExempt,
+			Text:   fmt.Sprintf("a %s change always passes under policy %s", d.change.Purpose, d.policy.policy.Name),
+			Values: []sre.Value{{Name: "purpose", Text: d.change.Purpose.String()}, {Name: "policy", Text: d.policy.policy.Name}}})
+		if d.Budget == sre.Unknown {
+			reasons = append(reasons, sre.Reason{Code: codeBudgetUnknown, Text: "the state of the budget is not known"})
+		}
+	}
+	for _, outcome := range [...]sre.Outcome{sre.Deny, sre.Hold, sre.Unknown, sre.Warn, sre.Allow} {
+		for _, f := range found {
+			if f.outcome == outcome {
+				reasons = append(reasons, f.reason(&d))
+			}
+		}
+	}
+	return reasons
+}
+
+// headline is the text of the first reason.
+func (d Decision) headline() string { return d.Reasons()[0].Text }
+
+func (f finding) reason(d *Decision) sre.Reason {
+	r := sre.Reason{Code: f.code}
+	add := func(name, text string) { r.Values = append(r.Values, sre.Value{Name: name, Text: text}) }
+	var st *Status
+	subject := "an SLO"
+	if f.index >= 0 {
+		if st = d.status(f.index); st.slo != nil {
+			subject = st.slo.ID()
+			add("slo", subject)
+		}
+	}
+	policy := &d.policy.policy
+	switch f.code {
+	case codeNoSLOs:
+		r.Text = "no SLO was measured, so nothing is known"
+	case codeSourceFailed:
+		r.Text = fmt.Sprintf("%s could not be measured: %v", subject, st.Err())
+	case codeStale:
+		r.Text = fmt.Sprintf("%s was measured at %s, more than %s before the decision", subject, instant(st.at), duration(policy.MaxAge+st.slice))
+		add("measured_at", instant(st.at))
+	case codeFromFuture:
+		r.Text = fmt.Sprintf("%s was measured at %s, which lies after the decision", subject, instant(st.at))
+		add("measured_at", instant(st.at))
+	case codeCoverageLow:
+		r.Text = fmt.Sprintf("%s was measured for %s of %s (%s), less than the %s that the policy asks for", subject,
+			duration(st.measured.Covered), duration(st.measured.Span), percent(st.Coverage()), policy.MinCoverage.Percent())
+		add("covered", st.measured.Covered.String())
+		add("span", st.measured.Span.String())
+	case codeNoEvents:
+		r.Text = fmt.Sprintf("%s counted nothing in its budget period, so there is no ratio to judge", subject)
+	case codeThreshold, codeHysteresis:
+		remaining, _ := st.Remaining()
+		r.Text = fmt.Sprintf("%s has %s of its error budget left, below the %s of threshold %s", subject, percent(remaining), f.threshold.Below.Percent(), f.threshold.Name)
+		if f.code == codeHysteresis {
+			r.Text = fmt.Sprintf("%s has %s of its error budget left, still within %s of the %s of threshold %s, which had its effect before",
+				subject, percent(remaining), policy.Hysteresis.Percent(), f.threshold.Below.Percent(), f.threshold.Name)
+			add("hysteresis", policy.Hysteresis.Percent())
+		}
+		add("threshold", f.threshold.Name)
+		add("below", f.threshold.Below.Percent())
+		add("consumed", st.ConsumedRat().RatString())
+	case codeAlertFiring:
+		r.Text = fmt.Sprintf("%s burns its budget %s times too fast over %s, above the factor %s of alert %s", subject,
+			number(f.state.LongBurn), duration(f.alert.Long), number(f.state.Factor), f.alert.Name)
+		if f.alert.Short > 0 {
+			r.Text = fmt.Sprintf("%s burns its budget at %s times the sustainable rate over %s and %s over %s, above the factor %s of alert %s", subject,
+				number(f.state.LongBurn), duration(f.alert.Long), number(f.state.ShortBurn), duration(f.alert.Short), number(f.state.Factor), f.alert.Name)
+		}
+		f.alertValues(st, add)
+	case codeAlertUnknown:
+		r.Text = fmt.Sprintf("alert %s of %s could not be evaluated: too little of its windows was measured", f.alert.Name, subject)
+		f.alertValues(st, add)
+	case codeAlertUnfit:
+		r.Text = fmt.Sprintf("alert %s does not fit %s and is left out: its windows must be shorter than the period and whole slices", f.alert.Name, subject)
+		add("alert", f.alert.Name)
+	case codeWithinBudget:
+		remaining, _ := st.Remaining()
+		r.Text = fmt.Sprintf("%s has %s of its error budget left", subject, percent(remaining))
+		add("consumed", st.ConsumedRat().RatString())
+	}
+	if f.softened {
+		r.Text += "; reliability work goes on"
+	}
+	return r
+}
+
+// alertValues adds the windows of an alert and the exact counts in them.
+func (f finding) alertValues(st *Status, add func(name, text string)) {
+	add("alert", f.alert.Name)
+	add("factor", f.alert.BurnFactor(st.length).String())
+	for _, w := range []struct {
+		name string
+		span time.Duration
+	}{{"long", f.alert.Long}, {"short", f.alert.Short}} {
+		if w.span == 0 {
+			continue
+		}
+		add(w.name, w.span.String())
+		if c, ok := st.Window(w.span); ok {
+			add(w.name+"_good", exactNumber(c.Good))
+			add(w.name+"_bad", exactNumber(c.Bad))
+			add(w.name+"_covered", c.Covered.String())
+		}
+	}
+}
+
+// String is Explain.
+func (d Decision) String() string { return d.Explain() }
+
+// Explain prints the decision with its arithmetic as text of several lines.
+// The first is "decision: " and the outcome; then come the reasons and, for each
+// SLO, the budget and the burn rates with the numbers they are made of. Numbers
+// are rounded for reading; Reasons carry the exact ones.
+func (d Decision) Explain() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "decision: %s\n", d.Outcome)
+	for _, r := range d.Reasons() {
+		fmt.Fprintf(&b, "  %s: %s\n", r.Code, r.Text)
+	}
+	if !d.EarliestAt.IsZero() {
+		fmt.Fprintf(&b, "  ask again at %s\n", instant(d.EarliestAt))
+	}
+	if d.policy == nil {
+		return b.String()
+	}
+	for i := range d.n {
+		if st := d.status(i); st.slo != nil {
+			b.WriteByte('\n')
+			b.WriteString(st.Explain())
+			d.policy.explainAlerts(&b, st)
+		}
+	}
+	return b.String()
+}
+
+// Explain prints the budget with its arithmetic as text of several lines.
+func (st Status) Explain() string {
+	if st.slo == nil {
+		return "not measured\n"
+	}
+	var b strings.Builder
+	spec := st.slo.Spec()
+	fmt.Fprintf(&b, "%s: %s over %s, measured at %s\n", st.slo.ID(), st.slo.Objective(), spec.Window, instant(st.at))
+	if st.err != nil {
+		fmt.Fprintf(&b, "  not known: %v\n", st.err)
+		return b.String()
+	}
+	if spec.Missing != slo.Ignore && st.measured.Covered < st.measured.Span {
+		fmt.Fprintf(&b, "  measured    %s good, %s bad; unmeasured time counts as %s (%s)\n", number(st.measured.Good), number(st.measured.Bad),
+			strings.ToLower(strings.TrimPrefix(spec.Missing.String(), "CountAs")), spec.Missing)
+	}
+	unit := "events"
+	if st.slice > 0 {
+		unit = "slices of " + duration(st.slice)
+	}
+	sli, counted := st.SLI()
+	if counted {
+		fmt.Fprintf(&b, "  SLI         %s good / %s %s = %s\n", number(st.good), number(st.good+st.bad), unit, precise(sli))
+	}
+	if consumed, ok := st.Consumed(); ok {
+		left, _ := st.Left()
+		timeLeft, _ := st.TimeLeft()
+		of := unit
+		if st.allSlices > 0 {
+			of += " of the whole period"
+		}
+		fmt.Fprintf(&b, "  budget      (1 - %s) * %s %s = %s\n", st.slo.Objective(), number(st.base()), of, number(st.Budget()))
+		fmt.Fprintf(&b, "  consumed    %s bad / %s = %s\n", number(st.bad), number(st.Budget()), percent(consumed))
+		fmt.Fprintf(&b, "  remaining   1 - %s = %s: %s %s, or %s of full outage\n", percent(consumed), percent(1-consumed), number(left), unit, duration(timeLeft.Round(time.Second)))
+		if forecast, ok := st.ConsumedOfForecast(); ok && forecast != consumed {
+			fmt.Fprintf(&b, "  forecast    %s of the budget of the whole period, if events keep coming as so far\n", percent(forecast))
+		}
+	} else {
+		b.WriteString("  nothing was counted\n")
+	}
+	fmt.Fprintf(&b, "  coverage    %s of %s = %s\n", duration(st.measured.Covered), duration(st.measured.Span), percent(st.Coverage()))
+	return b.String()
+}
+
+// explainAlerts prints a line for each alert.
+func (c *Compiled) explainAlerts(b *strings.Builder, st *Status) {
+	if st.err != nil {
+		return
+	}
+	for i, a := range c.EvaluateAlerts(nil, *st) {
+		alert := &c.alerts[i]
+		if a.State == AlertNotApplicable {
+			fmt.Fprintf(b, "  burn        %-12s does not fit the SLO\n", alert.Name)
+			continue
+		}
+		fmt.Fprintf(b, "  burn        %-12s %s over %s", alert.Name, number(a.LongBurn), duration(alert.Long))
+		if alert.Short > 0 {
+			fmt.Fprintf(b, ", %s over %s", number(a.ShortBurn), duration(alert.Short))
+		}
+		fmt.Fprintf(b, "; fires above %s: %s\n", number(a.Factor), a.State)
+	}
+}
+
+// number rounds to four significant digits, or to whole units where there are
+// more.
+func number(f float64) string {
+	if f >= 1000 || f <= -1000 {
+		return strconv.FormatFloat(f, 'f', 0, 64)
+	}
+	return trimFloat(f)
+}
+
+func trimFloat(f float64) string { return strconv.FormatFloat(f, 'g', 4, 64) }
+
+// exactNumber is the shortest decimal text that reads back as f.
+func exactNumber(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
+
+func percent(f float64) string {
+	return strconv.FormatFloat(100*f, 'f', 2, 64) + "%"
+}
+
+// precise prints an SLI, whose last digits matter.
+func precise(f float64) string { return strconv.FormatFloat(100*f, 'f', 4, 64) + "%" }
+
+func instant(t time.Time) string { return t.Format(time.RFC3339) }
+
+// duration prints whole days as such and leaves out zero minutes and seconds.
+func duration(d time.Duration) string {
+	const day = 24 * time.Hour
+	if d < 0 {
+		return "-" + duration(-d)
+	}
+	var b strings.Builder
+	if d >= day {
+		fmt.Fprintf(&b, "%dd", d/day)
+		if d %= day; d == 0 {
+			return b.String()
+		}
+	}
+	text := d.String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	b.WriteString(text)
+	return b.String()
+}

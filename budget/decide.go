@@ -159,13 +159,15 @@ const (
 // judge computes the verdict and shows each finding to visit, if there is one.
 // Decisions and their explanations both come from here, so they cannot differ.
 func (d *Decision) judge(visit func(finding)) {
-	j := judgement{d: d, visit: visit, forChange: sre.Allow, forFeature: sre.Allow, known: true}
+	j := judgement{policy: d.policy, purpose: d.change.Purpose, prev: d.prev, now: d.now, visit: visit,
+		forChange: sre.Allow, forFeature: sre.Allow, known: true}
 	for i := range d.n {
 		j.index = i
 		j.budget(d.status(i))
 	}
 	if d.n == 0 {
-		j.add(finding{code: codeNoSLOs, outcome: sre.Unknown, index: -1}, time.Time{})
+		j.index = -1
+		j.add(finding{code: codeNoSLOs, outcome: sre.Unknown}, time.Time{})
 	}
 	d.Outcome, d.Budget = j.forChange, j.forFeature
 	if d.policy.exempts(d.change.Purpose) {
@@ -178,11 +180,16 @@ func (d *Decision) judge(visit func(finding)) {
 
 func (c *Compiled) exempts(p Purpose) bool { return int(p) < len(c.exempt) && c.exempt[p] }
 
-// judgement is the state of one pass over all statuses.
+// judgement is the state of one pass over all statuses. It holds copies and no
+// pointer to the Decision, which would otherwise move to the heap.
 type judgement struct {
-	d                     *Decision
+	policy  *Compiled
+	purpose Purpose
+	prev    sre.Outcome
+	now     time.Time
+	visit   func(finding)
+
 	index                 int // of the status that is judged
-	visit                 func(finding)
 	forChange, forFeature sre.Outcome
 	earliest              time.Time // the latest end of what holds the change back
 	known                 bool      // all such ends are known
@@ -190,11 +197,12 @@ type judgement struct {
 
 // add takes one finding into account; until is when it ends, or zero.
 func (j *judgement) add(f finding, until time.Time) {
+	f.index = j.index
 	if f.outcome.Worse(j.forFeature) {
 		j.forFeature = f.outcome
 	}
 	if refuses := f.outcome == sre.Hold || f.outcome == sre.Deny; refuses {
-		if j.d.change.Purpose == Reliability && !j.d.policy.policy.FreezeReliability {
+		if j.purpose == Reliability && !j.policy.policy.FreezeReliability {
 			f.outcome, f.softened = sre.Warn, true
 		} else if until.IsZero() {
 			j.known = false
@@ -212,9 +220,9 @@ func (j *judgement) add(f finding, until time.Time) {
 
 // budget judges one status.
 func (j *judgement) budget(st *Status) {
-	policy := &j.d.policy.policy
+	policy := &j.policy.policy
 	unknown := ""
-	switch age := j.d.now.Sub(st.at); {
+	switch age := j.now.Sub(st.at); {
 	case st.slo == nil || st.err != nil:
 		unknown = codeSourceFailed
 	case age > policy.MaxAge+st.slice:
@@ -227,22 +235,22 @@ func (j *judgement) budget(st *Status) {
 		unknown = codeNoEvents
 	}
 	if unknown != "" {
-		j.add(finding{code: unknown, outcome: sre.Unknown, index: j.index}, time.Time{})
+		j.add(finding{code: unknown, outcome: sre.Unknown}, time.Time{})
 	}
 	if st.slo == nil || st.err != nil {
 		return
 	}
 	quiet := unknown == ""
 	if quiet {
-		for i := range j.d.policy.thresholds {
-			quiet = j.threshold(st, &j.d.policy.thresholds[i]) && quiet
+		for i := range j.policy.thresholds {
+			quiet = j.threshold(st, &j.policy.thresholds[i]) && quiet
 		}
 	}
-	for i := range j.d.policy.alerts {
-		quiet = j.alert(st, &j.d.policy.alerts[i]) && quiet
+	for i := range j.policy.alerts {
+		quiet = j.alert(st, &j.policy.alerts[i]) && quiet
 	}
-	if quiet && j.visit != nil {
-		j.visit(finding{code: codeWithinBudget, outcome: sre.Allow, index: j.index})
+	if quiet {
+		j.add(finding{code: codeWithinBudget, outcome: sre.Allow}, time.Time{})
 	}
 }
 
@@ -253,7 +261,7 @@ func (j *judgement) threshold(st *Status, t *threshold) bool {
 	}
 	code := codeThreshold
 	if !st.spentAbove(t.enter, t.enterFloat*st.share) {
-		before := j.d.prev != sre.Unknown && !t.Effect.Worse(j.d.prev)
+		before := j.prev != sre.Unknown && !t.Effect.Worse(j.prev)
 		if !before || !st.spentAbove(t.leave, t.leaveFloat*st.share) {
 			return true
 		}
@@ -263,15 +271,14 @@ func (j *judgement) threshold(st *Status, t *threshold) bool {
 	if st.end.After(st.at) {
 		until = st.end
 	}
-	j.add(finding{code: code, outcome: t.Effect, index: j.index, threshold: t}, until)
+	j.add(finding{code: code, outcome: t.Effect, threshold: t}, until)
 	return false
 }
 
 // alert judges a burn alert and reports whether it found nothing.
 func (j *judgement) alert(st *Status, a *alert) bool {
-	state := j.d.policy.evaluate(a, st)
-	f := finding{index: j.index, alert: a, state: state}
-	switch state.State {
+	f := finding{alert: a, state: j.policy.evaluate(a, st)}
+	switch f.state.State {
 	case Inactive:
 		return true
 	case AlertNotApplicable:
@@ -286,5 +293,5 @@ func (j *judgement) alert(st *Status, a *alert) bool {
 		}
 	}
 	j.add(f, st.at.Add(a.shortest()))
-	return state.State == AlertNotApplicable
+	return f.state.State == AlertNotApplicable
 }

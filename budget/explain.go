@@ -222,12 +222,19 @@ func (c *Compiled) explainAlerts(b *strings.Builder, st *Status) {
 			fmt.Fprintf(b, "  burn        %-12s does not fit the SLO\n", alert.Name)
 			continue
 		}
-		fmt.Fprintf(b, "  burn        %-12s %s over %s", alert.Name, number(a.LongBurn), duration(alert.Long))
+		fmt.Fprintf(b, "  burn        %-12s %s", alert.Name, st.explainBurn(a.LongBurn, alert.Long))
 		if alert.Short > 0 {
-			fmt.Fprintf(b, ", %s over %s", number(a.ShortBurn), duration(alert.Short))
+			fmt.Fprintf(b, ", %s", st.explainBurn(a.ShortBurn, alert.Short))
 		}
 		fmt.Fprintf(b, "; fires above %s: %s\n", number(a.Factor), a.State)
 	}
+}
+
+func (st *Status) explainBurn(rate float64, span time.Duration) string {
+	if _, ok := st.Window(span); !ok {
+		return "not measured over " + duration(span)
+	}
+	return number(rate) + " over " + duration(span)
 }
 
 // number rounds to four significant digits, or to whole units where there are

@@ -103,10 +103,21 @@ func daysIn(year int64, month time.Month) int {
 	return 31
 }
 
-// number counts days from 1970-01-01. It also serves years that no Date has.
+// number counts days from 1970-01-01. The month must be declared; the year may
+// be one that no Date has.
 func (d Date) number() int64 {
-	return time.Date(d.Year, d.Month, d.Day, 0, 0, 0, 0, time.UTC).Unix() / daySeconds
+	const epoch = 719_162 // days from 0001-01-01 to 1970-01-01
+	y := int64(d.Year) - 1
+	days := 365*y + floorDiv(y, 4) - floorDiv(y, 100) + floorDiv(y, 400) - epoch
+	days += int64(daysBefore[d.Month-1]) + int64(d.Day-1)
+	if d.Month > time.February && daysIn(y+1, time.February) == 29 {
+		days++
+	}
+	return days
 }
+
+// daysBefore counts the days of a common year before each month.
+var daysBefore = [12]int16{0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334}
 
 // dateOf is the inverse of number; it stops at the first and the last Date.
 func dateOf(day int64) Date {

@@ -82,6 +82,10 @@ func Scan(root string) (*Tree, error) {
 			return fs.SkipDir
 		case base == "go.mod":
 			t.Modules = append(t.Modules, path.Dir(rel))
+			// The go command reads it, in another process: reading it here too
+			// keeps go test from taking its cached result for a changed file.
+			_, err := os.ReadFile(name)
+			return err
 		case strings.HasSuffix(base, ".go") && !d.IsDir():
 			return addFile(packages, name, rel)
 		}
@@ -171,6 +175,7 @@ func namedTypes(f *ast.File, file string, names map[string]string) []Named {
 // topLevel lists what git tracks, so that what somebody builds in passing does
 // not count; without git it lists the folder.
 func topLevel(root string) ([]string, error) {
+	os.Stat(filepath.Join(root, ".git", "index")) // as with go.mod: a change ends the cached result
 	cmd := exec.Command("git", "ls-files", "-z")
 	cmd.Dir = root
 	if out, err := cmd.Output(); err == nil && len(out) > 0 {

@@ -67,12 +67,12 @@ func (c *consumer) root() string {
 // environment isolates the consumer from this repository and from the user's
 // module cache, which serves only as the nearest proxy of other modules.
 func (c *consumer) environment(ctx context.Context, proxy string) error {
-	text, err := command(ctx, c.tmp, []string{"GOWORK=off"}, "go", "env", "GOPROXY", "GONOSUMDB", "GOMODCACHE")
+	text, err := command(ctx, c.tmp, []string{"GOWORK=off"}, "go", "env", "GOPROXY", "GOSUMDB", "GONOSUMDB", "GOTOOLCHAIN", "GOMODCACHE")
 	if err != nil {
 		return err
 	}
 	values := strings.Split(text, "\n")
-	goproxy, nosumdb, cache := values[0], values[1], values[2]
+	goproxy, sumdb, nosumdb, toolchain, cache := values[0], values[1], values[2], values[3], values[4]
 	downloads := filepath.Join(cache, "cache", "download")
 
 	modcache := filepath.Join(c.tmp, "modcache")
@@ -89,7 +89,14 @@ func (c *consumer) environment(ctx context.Context, proxy string) error {
 		"GOWORK=off",
 		"GOMODCACHE=" + modcache,
 		"GOPROXY=" + strings.Join([]string{fileURL(proxy), fileURL(downloads), goproxy}, ","),
-		"GONOPROXY=none",
+		"GOSUMDB=" + sumdb,
+		"GOTOOLCHAIN=" + toolchain,
+		// Not even GONOPROXY=none: if it is set, the go command looks for all
+		// prefixes of a path without proxies first, finds the root module in
+		// its cache and then looks for no nested one.
+		"GOENV=off",
+		"GOPRIVATE=",
+		"GONOPROXY=",
 		"GONOSUMDB=" + strings.Trim(c.root()+","+nosumdb, ","),
 		// -trimpath lets the build cache serve the next run, whose module
 		// cache lies elsewhere; -modcacherw lets this one be removed.

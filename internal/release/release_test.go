@@ -264,7 +264,7 @@ func save(t *testing.T, repo, name, text string) {
 func consumerEnv(t *testing.T, proxy string) []string {
 	return []string{
 		"GOWORK=off", "GOFLAGS=-mod=mod -modcacherw", "GOMODCACHE=" + t.TempDir(),
-		"GOPROXY=file://" + filepath.ToSlash(proxy), "GONOPROXY=none", "GOSUMDB=off",
+		"GOPROXY=file://" + filepath.ToSlash(proxy), "GOENV=off", "GOPRIVATE=", "GONOPROXY=", "GOSUMDB=off",
 	}
 }
 

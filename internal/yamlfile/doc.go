@@ -6,7 +6,7 @@
 // what a strict reader needs: the line of each value, the text of a decimal
 // before a float rounds it, a field that nobody asked for, one that is there
 // twice. A [Node] is a cursor on one value that may be absent; its accessors
-// ([Node.String], [Node.Decimal], [Node.Duration], ...) return the value, or
+// ([Node.Text], [Node.Decimal], [Node.Duration], ...) return the value, or
 // record a [sre.Problem] and return the zero value. A [Map] hands out fields
 // and refuses the others in [Map.Done]:
 //
@@ -14,7 +14,7 @@
 //	...
 //	var problems sre.Problems
 //	m := docs[0].Node(&problems).Map()
-//	p.Name = m.Required("name").String()
+//	p.Name = m.Required("name").Text()
 //	p.Period = m.Optional("period").Duration()
 //	p.Target = yamlfile.Value(m.Required("target"), slo.ParseRatio)
 //	m.Done()

@@ -55,6 +55,10 @@ func (n Node) Map() *Map {
 // Node returns the cursor on the mapping itself.
 func (m *Map) Node() Node { return m.node }
 
+// Exists reports whether there is a mapping; if not, what is missing in it need
+// not be reported.
+func (m *Map) Exists() bool { return !m.broken }
+
 // Optional returns the field of that name, absent or not.
 func (m *Map) Optional(name string) Node {
 	m.asked = append(m.asked, name)

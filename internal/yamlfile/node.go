@@ -65,9 +65,10 @@ func (n Node) Merge(err error) {
 	}
 }
 
-// Text returns the scalar as written, whatever it looks like, and false if
-// there is none; it records nothing. It serves messages, not readers.
-func (n Node) Text() (string, bool) {
+// Peek returns the scalar as written, whatever it looks like, and false if
+// there is none; it records nothing. It serves messages and decisions about
+// how to read on.
+func (n Node) Peek() (string, bool) {
 	if !n.Exists() || n.yaml.Kind != yaml.ScalarNode {
 		return "", false
 	}

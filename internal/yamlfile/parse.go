@@ -2,6 +2,7 @@ package yamlfile
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -14,8 +15,8 @@ import (
 )
 
 // The limits that hold where [Options] sets none. They leave room for hundreds
-// of hand-written objects and keep a hostile file to about 100 MB of memory
-// and one second while it is read.
+// of hand-written objects. The worst of some thirty hostile megabytes (comments
+// on each of 200,000 values) took 0.3 s and 300 MB of allocations.
 const (
 	DefaultMaxBytes     = 1 << 20
 	DefaultMaxDocuments = 1000
@@ -50,7 +51,7 @@ func Parse(r io.Reader, o Options) (docs []Doc, err error) {
 	o = o.withDefaults()
 	data, err := io.ReadAll(io.LimitReader(r, int64(o.MaxBytes)+1))
 	if err != nil {
-		return nil, fmt.Errorf("%s: reading %s: %w", o.Prefix, o.Name, err)
+		return nil, fmt.Errorf("%s: reading %s: %w", o.Prefix, cmp.Or(o.Name, "the input"), err)
 	}
 	fail := func(line int, code string, value any, want string) error {
 		var p sre.Problems
@@ -66,14 +67,15 @@ func Parse(r io.Reader, o Options) (docs []Doc, err error) {
 			docs, err = nil, fail(0, "invalid_yaml", nil, fmt.Sprint("YAML that the parser survives: ", cause))
 		}
 	}()
-	decoder, nodes := yaml.NewDecoder(bytes.NewReader(data)), 0
+	decoder, nodes := yaml.NewDecoder(bytes.NewReader(fromJSON(data))), 0
 	for {
 		var doc yaml.Node
 		if err := decoder.Decode(&doc); errors.Is(err, io.EOF) {
 			return docs, nil
 		} else if err != nil {
 			line, reason := syntax(err)
-			return nil, fail(line, "invalid_yaml", nil, "YAML: "+reason)
+			last := 1 + bytes.Count(bytes.TrimSpace(data), []byte("\n")) // the end of the file counts as a line of its own
+			return nil, fail(min(line, last), "invalid_yaml", nil, "YAML: "+reason)
 		}
 		root := doc.Content[0]
 		if isNull(root) {
@@ -93,9 +95,7 @@ func Parse(r io.Reader, o Options) (docs []Doc, err error) {
 }
 
 func (o Options) withDefaults() Options {
-	if o.Prefix == "" {
-		o.Prefix = "yamlfile"
-	}
+	o.Prefix = cmp.Or(o.Prefix, "yamlfile")
 	for _, limit := range []struct {
 		value *int
 		def   int
@@ -118,16 +118,26 @@ func place(name string, line int) string {
 	return name + ":" + strconv.Itoa(line)
 }
 
-var syntaxError = regexp.MustCompile(`^yaml: (?:line (\d+): )?(?s:(.*))$`)
+var (
+	syntaxError = regexp.MustCompile(`^yaml: (?:line (\d+): )?(?s:(.*))$`)
 
-// syntax takes the parser's message apart.
+	// The messages of the library's parser, which counts lines from 0 where its
+	// scanner counts from 1.
+	fromZero = regexp.MustCompile(`^(did not find expected (<.*|node content|'-' indicator|key|',' or .*)|found (undefined|duplicate|incompatible) .*)$`)
+)
+
+// syntax takes the library's message apart. The line is that of the mistake or
+// of the list or mapping in which it stands; 0 if the library does not know.
 func syntax(err error) (line int, reason string) {
 	parts := syntaxError.FindStringSubmatch(err.Error())
 	if parts == nil {
 		return 0, err.Error()
 	}
 	line, _ = strconv.Atoi(parts[1])
-	return line, parts[2]
+	if reason = parts[2]; fromZero.MatchString(reason) {
+		line++
+	}
+	return line, reason
 }
 
 func isNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null" }

@@ -20,16 +20,16 @@ func (n Node) scalar(want string) (text string, quoted, ok bool) {
 	return n.yaml.Value, n.yaml.Style&quoting != 0, true
 }
 
-// String returns a scalar as it is written, quotes and escapes aside. Numbers,
+// Text returns a scalar as it is written, quotes and escapes aside. Numbers,
 // dates and words such as no keep their text.
-func (n Node) String() string {
+func (n Node) Text() string {
 	text, _, _ := n.scalar("text")
 	return text
 }
 
-// Strings returns a list of scalars, each as [Node.String] reads it; a null
-// item is a problem.
-func (n Node) Strings() []string {
+// Texts returns a list of scalars, each as [Node.Text] reads it; a null item is
+// a problem.
+func (n Node) Texts() []string {
 	var list []string
 	for _, item := range n.List() {
 		if !item.Exists() {

@@ -1,0 +1,138 @@
+package budgettest_test
+
+import (
+	"flag"
+	"fmt"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/sre-sdk/sre"
+	"github.com/sre-sdk/sre/budget"
+	"github.com/sre-sdk/sre/budget/budgettest"
+	"github.com/sre-sdk/sre/slo"
+)
+
+func TestPresetsKeepTheLaws(t *testing.T) {
+	hysteresis := budget.Tiered()
+	hysteresis.Name, hysteresis.Hysteresis = "hysteresis", slo.MustParseRatio("15%")
+	strict := budget.Workbook()
+	strict.Name, strict.FreezeReliability = "strict", true
+	for i := range strict.Alerts {
+		strict.Alerts[i].Effect = []sre.Outcome{sre.Hold, sre.Deny}[i%2]
+	}
+	for _, policy := range []budget.Policy{budget.Workbook(), budget.SLOGenerator(), budget.Tiered(), hysteresis, strict} {
+		t.Run(policy.Name, func(t *testing.T) {
+			compiled := policy.MustCompile()
+			budgettest.CheckWith(t, budgettest.Of(compiled), budgettest.Options{Policy: compiled})
+		})
+	}
+}
+
+// Each mutant breaks one law, and the kit must name that law.
+func TestBrokenPoliciesAreCaught(t *testing.T) {
+	workbook := budgettest.Of(budget.Workbook().MustCompile())
+	calls := 0
+	for _, mutant := range []struct {
+		name, law string
+		decide    budgettest.Decide
+	}{
+		{"clamps an overspent budget", "less_budget_never_helps", func(st []budget.Status, c budget.Change, prev sre.Outcome, now time.Time) sre.Outcome {
+			for _, s := range st {
+				if remaining, ok := s.Remaining(); ok && remaining < -1 && c.Purpose == budget.Feature {
+					return sre.Warn
+				}
+			}
+			return workbook(st, c, prev, now)
+		}},
+		{"makes rollbacks wait for the metrics", "exempt_changes_always_pass", func(st []budget.Status, c budget.Change, prev sre.Outcome, now time.Time) sre.Outcome {
+			for _, s := range st {
+				if s.Err() != nil {
+					return sre.Unknown
+				}
+			}
+			return workbook(st, c, prev, now)
+		}},
+		{"looks at the first SLO only", "order_does_not_matter", func(st []budget.Status, c budget.Change, prev sre.Outcome, now time.Time) sre.Outcome {
+			return workbook(st[:min(len(st), 1)], c, prev, now)
+		}},
+		{"takes a failed source for a good one", "no_data_never_passes", func(st []budget.Status, c budget.Change, prev sre.Outcome, now time.Time) sre.Outcome {
+			for _, s := range st {
+				if remaining, ok := s.Remaining(); ok && remaining < 0 {
+					return workbook(st, c, prev, now)
+				}
+			}
+			return sre.Allow
+		}},
+		{"refuses everything", "a_healthy_budget_passes", func(st []budget.Status, c budget.Change, prev sre.Outcome, now time.Time) sre.Outcome {
+			if c.Purpose == budget.Feature || c.Purpose == budget.Reliability {
+				return sre.Deny
+			}
+			return sre.Allow
+		}},
+		{"throws a coin", "it_is_a_function", func(st []budget.Status, c budget.Change, prev sre.Outcome, now time.Time) sre.Outcome {
+			if calls++; calls%2 == 0 && c.Purpose == budget.Feature {
+				return sre.Deny
+			}
+			return sre.Allow
+		}},
+	} {
+		t.Run(mutant.name, func(t *testing.T) {
+			for _, law := range budgettest.Laws(mutant.decide) {
+				if law.Name != mutant.law {
+					continue
+				}
+				story := counterexample(law)
+				if story == "" {
+					t.Fatalf("%s found no counterexample", law.Name)
+				}
+				if mutant.law != "it_is_a_function" && !strings.Contains(story, "The verdict: ") {
+					t.Errorf("the counterexample is no story:\n%s", story)
+				}
+			}
+		})
+	}
+}
+
+// counterexample returns what the law says of the counterexample that it
+// finds, or "".
+func counterexample(law budgettest.Law) string {
+	_ = flag.Set("rapid.nofailfile", "true") // this failure is wanted
+	defer flag.Set("rapid.nofailfile", "false")
+	tb := &recorder{}
+	done := make(chan struct{})
+	go func() { // FailNow ends the goroutine
+		defer close(done)
+		rapid.Check(tb, law.Hold)
+	}()
+	<-done
+	return tb.text.String()
+}
+
+// recorder is a test that keeps what is reported to it.
+type recorder struct {
+	text   strings.Builder
+	failed bool
+}
+
+func (r *recorder) Helper()      {}
+func (r *recorder) Name() string { return "recorder" }
+func (r *recorder) Failed() bool { return r.failed }
+func (r *recorder) Fail()        { r.failed = true }
+func (r *recorder) FailNow()     { r.failed = true; runtime.Goexit() }
+func (r *recorder) SkipNow()     { runtime.Goexit() }
+
+func (r *recorder) Logf(format string, args ...any)  {}
+func (r *recorder) Log(args ...any)                  {}
+func (r *recorder) Skipf(format string, args ...any) { r.SkipNow() }
+func (r *recorder) Skip(args ...any)                 { r.SkipNow() }
+func (r *recorder) Errorf(format string, args ...any) {
+	fmt.Fprintf(&r.text, format, args...)
+	r.Fail()
+}
+func (r *recorder) Error(args ...any)                 { fmt.Fprint(&r.text, args...); r.Fail() }
+func (r *recorder) Fatalf(format string, args ...any) { r.Errorf(format, args...); r.FailNow() }
+func (r *recorder) Fatal(args ...any)                 { r.Error(args...); r.FailNow() }

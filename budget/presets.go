@@ -65,5 +65,5 @@ func Preset(name string) (Policy, error) {
 			return p, nil
 		}
 	}
-	return Policy{}, sre.Problem{Path: "policy", Code: "unknown_preset", Value: name, Want: "workbook, slo-generator or tiered"}
+	return Policy{}, sre.Problem{Code: "unknown_preset", Value: name, Want: "workbook, slo-generator or tiered"}
 }

@@ -49,14 +49,14 @@ func naiveAlerts(p budget.Policy, st budget.Status) []string {
 // naiveDecide judges a feature on one status without history.
 func naiveDecide(p budget.Policy, st budget.Status) sre.Outcome {
 	outcome := sre.Allow
-	consumed := st.ConsumedRat()
-	if consumed == nil {
-		return sre.Unknown
-	}
-	remaining := new(big.Rat).Sub(big.NewRat(1, 1), consumed)
-	for _, t := range p.Thresholds {
-		if remaining.Cmp(t.Below.Rat()) < 0 && t.Criticality == nil {
-			outcome = sre.Worst(outcome, t.Effect)
+	if consumed := st.ConsumedRat(); consumed == nil {
+		outcome = sre.Unknown
+	} else {
+		remaining := new(big.Rat).Sub(big.NewRat(1, 1), consumed)
+		for _, t := range p.Thresholds {
+			if remaining.Cmp(t.Below.Rat()) < 0 && t.Criticality == nil {
+				outcome = sre.Worst(outcome, t.Effect)
+			}
 		}
 	}
 	firing := naiveAlerts(p, st)

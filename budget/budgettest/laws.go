@@ -32,6 +32,9 @@ type Law struct {
 	Hold func(*rapid.T)
 }
 
+// Test looks for a counterexample with rapid.
+func (l Law) Test(t *testing.T) { rapid.Check(t, l.Hold) }
+
 // Options says what the laws may assume of a policy. The zero value is the
 // usual.
 type Options struct {
@@ -65,7 +68,7 @@ func Check(t *testing.T, decide Decide) {
 func CheckWith(t *testing.T, decide Decide, o Options) {
 	t.Helper()
 	for _, law := range LawsWith(decide, o) {
-		t.Run(law.Name, func(t *testing.T) { rapid.Check(t, law.Hold) })
+		t.Run(law.Name, law.Test)
 	}
 }
 

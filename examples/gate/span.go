@@ -8,7 +8,7 @@ import (
 	"github.com/sre-sdk/sre"
 )
 
-var spanForm = regexp.MustCompile(`^(?:([0-9]{1,4})w)?(?:([0-9]{1,5})d)?(.*)$`)
+var spanForm = regexp.MustCompile(`^(?:([0-9]{1,3})w)?(?:([0-9]{1,4})d)?(.*)$`)
 
 // parseSpan reads a duration as time.ParseDuration does, with weeks and days
 // before it: 30d, 1w, 1d12h. A day has 24 hours.

@@ -66,9 +66,9 @@ func (n Node) Bool() bool {
 	return ok && !quoted && text == "true"
 }
 
-// Int returns a decimal integer from min to max.
-func (n Node) Int(min, max int) int {
-	want := fmt.Sprintf("an integer from %d to %d", min, max)
+// Int returns a decimal integer from low to high.
+func (n Node) Int(low, high int) int {
+	want := fmt.Sprintf("an integer from %d to %d", low, high)
 	text, quoted, ok := n.scalar(want)
 	if !ok {
 		return 0
@@ -78,7 +78,7 @@ func (n Node) Int(min, max int) int {
 		n.Add("wrong_type", text, want)
 		return 0
 	}
-	if i < min || i > max {
+	if i < low || i > high {
 		n.Add("out_of_range", text, want)
 		return 0
 	}

@@ -46,7 +46,7 @@ func ExampleRead() {
 	// Output:
 	// checkout 99.95% 28d rolling
 	// dropped checkout.yaml:9: spec.indicator.metadata.name
-	// dropped checkout.yaml:22: spec.alertPolicies
+	// dropped checkout.yaml:21: spec.alertPolicies
 }
 
 // Every problem is reported at once, with its line and what would be right.

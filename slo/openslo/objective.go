@@ -1,6 +1,7 @@
 package openslo
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -45,6 +46,9 @@ func (rd *reader) readSLO(obj *object) {
 	obj.unknown(spec)
 
 	switch {
+	case len(items) > MaxObjectives:
+		list.Add("too_large", len(items), fmt.Sprintf("at most %d objectives", MaxObjectives))
+		items = nil
 	case list.IsList() && len(items) == 0:
 		list.Add("missing", nil, "at least one objective")
 	case len(items) > 1 && ind != nil && ind.form == threshold:
@@ -180,10 +184,12 @@ func (o *objective) readBudgeting(m *yamlfile.Map, method string, where places) 
 		return
 	case "Timeslices":
 		text := m.Required("timeSliceTarget").Decimal()
-		if ratio, err := slo.ParseRatio(text); err == nil {
-			o.slo.Budgeting = slo.ByTimeslices(0, ratio)
+		ratio, err := slo.ParseRatio(text)
+		o.slo.Budgeting = slo.ByTimeslices(0, ratio)
+		switch {
+		case err == nil:
 			where["budgeting.target"] = target
-		} else if text != "" {
+		case text != "":
 			target.Merge(err)
 		}
 	case "RatioTimeslices":

@@ -14,10 +14,11 @@ const APIVersion = "openslo/v1"
 
 // The limits of an input.
 const (
-	MaxBytes   = yamlfile.DefaultMaxBytes // 1 MiB
-	MaxObjects = 1000
-	MaxDepth   = yamlfile.DefaultMaxDepth // lists and mappings within each other
-	MaxValues  = yamlfile.DefaultMaxNodes // scalars, lists and mappings in all
+	MaxBytes      = yamlfile.DefaultMaxBytes // 1 MiB
+	MaxObjects    = 1000
+	MaxObjectives = 100                      // of one SLO
+	MaxDepth      = yamlfile.DefaultMaxDepth // lists and mappings within each other
+	MaxValues     = yamlfile.DefaultMaxNodes // scalars, lists and mappings in all
 )
 
 // Options says how to read.

@@ -2,14 +2,17 @@ package openslo_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+	_ "time/tzdata"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/sre-sdk/sre"
 	"github.com/sre-sdk/sre/slo"
@@ -203,6 +206,33 @@ func TestExamples(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestJSONReadsAsYAML(t *testing.T) {
+	yamlFile, err := openslo.Read(strings.NewReader(base), openslo.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var objects []any
+	decoder := yaml.NewDecoder(strings.NewReader(base))
+	for {
+		var object any
+		if decoder.Decode(&object) != nil {
+			break
+		}
+		objects = append(objects, object)
+	}
+	text, err := json.MarshalIndent(objects, "", "\t")
+	if err != nil {
+		t.Fatal(err)
+	}
+	jsonFile, err := openslo.Read(bytes.NewReader(text), openslo.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(jsonFile.SLOs, yamlFile.SLOs, exactly); diff != "" {
+		t.Errorf("(-json +yaml):\n%s", diff)
 	}
 }
 

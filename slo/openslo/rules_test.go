@@ -90,8 +90,9 @@ func TestRules(t *testing.T) {
 		{"a known kind that is not used is no problem", []string{"kind: SLO", "kind: Service"}, nil, other},
 		{"kind is required", []string{"kind: SLO\n", ""}, []string{"f:1: kind missing"}, other},
 		{"apiVersion is required", []string{"apiVersion: openslo/v1\nkind: SLO\n", "kind: SLO\n"}, []string{"f:1: apiVersion missing"}, other},
+		{"an item of a list of objects is not null", []string{"---\n", "---\n- \n---\n"}, []string{"f:23: [0] missing"}, both},
 		{"an object is a mapping", []string{"---\n", "---\ntext\n---\n"}, []string{"f:23 wrong_type"}, both},
-		{"spec is required", []string{"spec:\n  service: shop\n  indicatorRef", "sepc:\n  service: shop\n  indicatorRef"}, []string{"f:23: spec missing", "f:27: sepc unknown_field", "f:35 not_used"}, web},
+		{"spec is required", []string{"spec:\n  service: shop\n  indicatorRef", "sepc:\n  service: shop\n  indicatorRef"}, []string{"f:23: spec missing", "f:27: sepc unknown_field"}, web},
 		{"a duplicate field is refused", []string{"  name: web\n", "  name: web\n  name: web2\n"}, []string{"f:5: metadata.name duplicate_field"}, other},
 		{"an alias is refused", []string{"{query: good_total}", "&x {query: good_total}", "{query: all_total}", "*x"}, []string{"f:15: spec.indicator.spec.ratioMetric.total.metricSource.spec alias_not_allowed"}, other},
 
@@ -104,6 +105,10 @@ func TestRules(t *testing.T) {
 		{"a label name has a form", []string{"name: web\n", "name: web\n  labels: {a b: c}\n"}, []string{`f:5: metadata.labels["a b"] invalid_label_name`}, both},
 		{"a label has a value", []string{"name: web\n", "name: web\n  labels: {a: }\n"}, []string{"f:5: metadata.labels.a missing"}, both},
 		{"a label is text or a list of texts", []string{"name: web\n", "name: web\n  labels: {a: {b: c}}\n"}, []string{"f:5: metadata.labels.a wrong_type"}, other},
+		{"a label value has no NUL byte", []string{"name: web\n", `name: web
+  labels: {a: "b\0"}
+`}, []string{"f:5: metadata.labels invalid_label_value"}, other},
+		{"an annotation that is null is none", []string{"name: web\n", "name: web\n  annotations: {sre-sdk.github.com/owner: }\n"}, nil, both},
 		{"an unknown annotation of ours is an unknown field", []string{"name: web\n", "name: web\n  annotations: {sre-sdk.github.com/ownr: x}\n"}, []string{`f:5: metadata.annotations["sre-sdk.github.com/ownr"] unknown_field`}, both},
 		{"an owner is an ID", []string{"name: web\n", "name: web\n  annotations: {sre-sdk.github.com/owner: a b}\n"}, []string{`f:5: metadata.annotations["sre-sdk.github.com/owner"] invalid_id`}, other},
 		{"a criticality is known", []string{"name: web\n", "name: web\n  annotations: {sre-sdk.github.com/criticality: huge}\n"}, []string{`f:5: metadata.annotations["sre-sdk.github.com/criticality"] unknown_value`}, other},
@@ -117,9 +122,9 @@ func TestRules(t *testing.T) {
 		{"a description has at most 1050 characters", []string{"service: shop\n", "service: shop\n  description: " + strings.Repeat("é", 1051) + "\n"}, []string{"f:7: spec.description too_long"}, both},
 		{"budgetingMethod is required", []string{"  budgetingMethod: Occurrences\n", ""}, []string{"f:5: spec.budgetingMethod missing"}, other},
 		{"budgetingMethod is spelled as specified", []string{"Occurrences", "occurrences"}, []string{"f:19: spec.budgetingMethod unknown_value"}, other},
-		{"an indicator is required", []string{"indicatorRef: age", "indicatorRef: "}, []string{"f:27: spec.indicator missing", "f:35 not_used"}, web},
+		{"an indicator is required", []string{"indicatorRef: age", "indicatorRef: "}, []string{"f:27: spec.indicator missing"}, web},
 		{"either indicator or indicatorRef", []string{"  indicator:\n", "  indicatorRef: age\n  indicator:\n"}, []string{"f:7: spec.indicatorRef conflict"}, other},
-		{"an indicatorRef names an SLI of the input", []string{"indicatorRef: age", "indicatorRef: ages"}, []string{"f:29: spec.indicatorRef unknown_sli", "f:35 not_used"}, web},
+		{"an indicatorRef names an SLI of the input", []string{"indicatorRef: age", "indicatorRef: ages"}, []string{"f:29: spec.indicatorRef unknown_sli"}, web},
 
 		// The SLI.
 		{"an SLI that cannot be read takes its SLOs along", []string{"{query: age_seconds}", "{}"}, []string{"f:41: spec.thresholdMetric.metricSource.spec.query missing"}, web},
@@ -128,6 +133,7 @@ func TestRules(t *testing.T) {
 		{"either ratioMetric or thresholdMetric", []string{"      ratioMetric:\n", "      thresholdMetric: {}\n      ratioMetric:\n"}, []string{"f:11: spec.indicator.spec.ratioMetric conflict"}, other},
 		{"ratioMetric or thresholdMetric is required", []string{"  thresholdMetric:\n    metricSource: {type: Prometheus, spec: {query: age_seconds}}\n", "  description: x\n"}, []string{"f:39: spec.ratioMetric missing"}, web},
 		{"either good or bad", []string{"        total:\n", "        bad: {}\n        total:\n"}, []string{"f:14: spec.indicator.spec.ratioMetric.bad conflict"}, other},
+		{"good or bad is required with total", []string{"        good:\n          metricSource: {type: Prometheus, spec: {query: good_total}}\n", ""}, []string{ratio + " missing"}, other},
 		{"total is required", []string{"        total:\n          metricSource: {type: Prometheus, spec: {query: all_total}}\n", ""}, []string{ratio + ".total missing"}, other},
 		{"either raw or total", []string{"        total:\n", "        raw:\n"}, []string{"f:12: spec.indicator.spec.ratioMetric.good conflict", ratio + ".rawType missing"}, other},
 		{"good or bad says what rawType would", []string{"        good:\n", "        rawType: failure\n        good:\n"}, []string{"f:12: spec.indicator.spec.ratioMetric.rawType not_allowed"}, both},
@@ -146,6 +152,9 @@ func TestRules(t *testing.T) {
 
 		// Objectives.
 		{"at least one objective", []string{"  objectives:\n" + objective, "  objectives: []\n"}, []string{"f:20: spec.objectives missing"}, other},
+		{"an SLO has at most 100 objectives", []string{objective, strings.Repeat(objective, openslo.MaxObjectives+1)}, []string{"f:20: spec.objectives too_large"}, other},
+		{"an objective is not null", []string{objective, "    - \n"}, []string{"f:21: spec.objectives[0] missing"}, other},
+		{"an objective is a mapping", []string{objective, "    - 0.999\n"}, []string{"f:21: spec.objectives[0] wrong_type"}, other},
 		{"a target is required", []string{"- target: 0.999", "- displayName: x"}, []string{"f:21: spec.objectives[0].target missing"}, other},
 		{"either target or targetPercent", []string{"- target: 0.999", "- {target: 0.999, targetPercent: 99.9}"}, []string{"f:21: spec.objectives[0].targetPercent conflict"}, other},
 		{"a target is a ratio", []string{"0.999", "99.9"}, []string{"f:21: spec.objectives[0].target out_of_range"}, other},
@@ -160,13 +169,17 @@ func TestRules(t *testing.T) {
 		{"an unreadable SLO still claims its ID", []string{"name: other", "name: web", "service: shop\n  indicatorRef", "indicatorRef"}, []string{"f:4: metadata.name duplicate_id", "f:27: spec.service missing", "f:26: metadata.name duplicate_id"}, nil},
 		{"an ID made of two names has at most 100 bytes", []string{objective, "    - {displayName: " + strings.Repeat("A", 97) + ", target: 0.9}\n    - {target: 0.8}\n"}, []string{"f:4: metadata.name invalid_id"}, other},
 		{"composite SLOs are refused", []string{"  indicatorRef: age\n", "", last, "    - {target: 0.9, indicatorRef: age, compositeWeight: 2, timeSliceTarget: 1, timeSliceWindow: 1m}\n"},
-			[]string{"f:32: spec.objectives[0].indicatorRef unsupported", "f:32: spec.objectives[0].compositeWeight unsupported", "f:33 not_used"}, web},
+			[]string{"f:32: spec.objectives[0].indicatorRef unsupported", "f:32: spec.objectives[0].compositeWeight unsupported"}, web},
 		{"a thresholdMetric needs op and value", []string{last, "    - {target: 0.9, timeSliceTarget: 1, timeSliceWindow: 1m}\n"}, []string{"f:33: spec.objectives[0].op missing", "f:33: spec.objectives[0].value missing"}, web},
 		{"op is lt, lte, gt or gte", []string{"op: lt", "op: eq"}, []string{"f:33: spec.objectives[0].op unknown_value"}, web},
 		{"a value is finite", []string{"value: 5", "value: .inf"}, []string{"f:33: spec.objectives[0].value wrong_type"}, web},
 		{"a thresholdMetric has one objective", []string{last, last + strings.Replace(last, "0.9", "0.8", 1)}, []string{"f:32: spec.objectives too_many_objectives"}, []string{"web", "other/0", "other/1"}},
 		{"Timeslices need both slice fields", []string{", timeSliceTarget: 1.0, timeSliceWindow: 1m", ""}, []string{"f:33: spec.objectives[0].timeSliceTarget missing", "f:33: spec.objectives[0].timeSliceWindow missing"}, web},
+		{"Timeslices need a slice target", []string{", timeSliceTarget: 1.0", ""}, []string{"f:33: spec.objectives[0].timeSliceTarget missing"}, web},
+		{"RatioTimeslices need a slice window", []string{"Timeslices", "RatioTimeslices", ", timeSliceWindow: 1m", ""}, []string{"f:33: spec.objectives[0].timeSliceWindow missing"}, web},
 		{"a slice target is above 0", []string{"timeSliceTarget: 1.0", "timeSliceTarget: 0"}, []string{"f:33: spec.objectives[0].timeSliceTarget out_of_range"}, web},
+		{"a slice target has at most 18 digits", []string{"timeSliceTarget: 1.0", "timeSliceTarget: 0.9999999999999999999"}, []string{"f:33: spec.objectives[0].timeSliceTarget invalid_ratio"}, web},
+		{"a slice has a length", []string{"timeSliceWindow: 1m", "timeSliceWindow: 0"}, []string{"f:33: spec.objectives[0].timeSliceWindow out_of_range"}, web},
 		{"a slice has an exact length", []string{"timeSliceWindow: 1m", "timeSliceWindow: 1M"}, []string{"f:33: spec.objectives[0].timeSliceWindow inexact_duration"}, web},
 		{"a slice divides the window", []string{"timeSliceWindow: 1m", "timeSliceWindow: 11m"}, []string{"f:33: spec.objectives[0].timeSliceWindow not_a_divisor"}, web},
 		{"a slice is a duration-shorthand or a number of minutes", []string{"timeSliceWindow: 1m", "timeSliceWindow: 1m30s"}, []string{"f:33: spec.objectives[0].timeSliceWindow invalid_duration"}, web},
@@ -176,26 +189,20 @@ func TestRules(t *testing.T) {
 	} {
 		t.Run(tt.rule, func(t *testing.T) {
 			text := edit(t, tt.edits...)
-			var refused []string
-			for _, p := range tt.strict {
-				if !strings.HasSuffix(p, " not_used") {
-					refused = append(refused, p)
-				}
-			}
 			strict := read(text, openslo.Options{Name: "f"})
-			if diff := cmp.Diff(sorted(strict.Problems), sorted(refused)); diff != "" {
+			if diff := cmp.Diff(sorted(strict.Problems), sorted(tt.strict)); diff != "" {
 				t.Errorf("strict problems (-got +want):\n%s", diff)
 			}
 			lenient := read(text, openslo.Options{Name: "f", Lenient: true})
 			if diff := cmp.Diff(lenient.IDs, tt.ids); diff != "" {
 				t.Errorf("lenient IDs (-got +want):\n%s", diff)
 			}
-			if len(refused) == 0 {
+			if len(tt.strict) == 0 {
 				if diff := cmp.Diff(strict, lenient); diff != "" {
 					t.Errorf("lenient reads otherwise (-strict +lenient):\n%s", diff)
 				}
 			}
-			for _, p := range refused {
+			for _, p := range tt.strict {
 				if !contains(lenient.Dropped, p) {
 					t.Errorf("lenient does not report %s, only %q", p, lenient.Dropped)
 				}
@@ -253,7 +260,7 @@ func TestWindows(t *testing.T) {
 		{"{duration: 1M, calendar: {timeZone: UTC}}", slo.Window{}, "missing", ".calendar.startTime"},
 		{"{duration: 1M, calendar: {startTime: 2022-01-01 12:00:00}}", slo.Window{}, "missing", ".calendar.timeZone"},
 		{"{duration: 1M, calendar: {startTime: 2022-01-01 12:00:00, timeZone: Mars/Base}}", slo.Window{}, "unknown_zone", ".calendar.timeZone"},
-		{"{duration: 1M, calendar: {startTime: 2022-01-01 12:00:00, timeZone: Local}}", slo.Window{}, "unknown_zone", ".calendar.timeZone"},
+		{"{duration: 1M, calendar: {startTime: 2022-01-01 12:00:00, timeZone: Local}}", slo.Window{}, "zone_not_portable", ".calendar.timeZone"},
 		{"{duration: 1M, calendar: {startTime: 2022-02-29 12:00:00, timeZone: UTC}}", slo.Window{}, "invalid_datetime", ".calendar.startTime"},
 		{"{duration: 1M, calendar: {startTime: 2022-01-01T12:00:00Z, timeZone: UTC}}", slo.Window{}, "invalid_datetime", ".calendar.startTime"},
 	} {

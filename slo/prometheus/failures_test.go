@@ -91,7 +91,7 @@ func TestFailuresBecomeTypedErrors(t *testing.T) {
 		{"warnings on coverage", steps(`{"status":"success","warnings":["store gone"],"data":{"resultType":"matrix","result":[]}}`), prometheus.ErrPartial, "store gone"},
 		{"a web page", status(200, "<!DOCTYPE html>"), prometheus.ErrMalformed, "DOCTYPE"},
 		{"truncated JSON", instant(vector(now, "1000", "10")[:60]), prometheus.ErrMalformed, "JSON"},
-		{"two documents", instant(vector(now, "1000", "10") + "{}"), prometheus.ErrMalformed, "JSON"},
+		{"two documents", instant(vector(now, "1000", "10") + "{}"), prometheus.ErrMalformed, "top-level"},
 		{"empty body", status(200, ""), prometheus.ErrMalformed, "JSON"},
 		{"empty object", status(200, "{}"), prometheus.ErrMalformed, "status"},
 		{"no data", status(200, `{"status":"success"}`), prometheus.ErrMalformed, "data"},

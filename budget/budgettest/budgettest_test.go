@@ -97,11 +97,27 @@ func TestBrokenPoliciesAreCaught(t *testing.T) {
 	}
 }
 
+// The policy of the example breaks just the law that its team means to break,
+// and the story says on what day.
+func TestNoFridayDeploysBreaksOneLaw(t *testing.T) {
+	for _, law := range budgettest.Laws(noFridayDeploys) {
+		if law.Name != "a_healthy_budget_passes" {
+			t.Run(law.Name, law.Test)
+		} else if story := counterexample(law); !strings.Contains(story, "On Friday, 20") {
+			t.Errorf("%s: want a counterexample on a Friday, got:\n%s", law.Name, story)
+		}
+	}
+}
+
 // counterexample returns what the law says of the counterexample that it
 // finds, or "".
 func counterexample(law budgettest.Law) string {
-	_ = flag.Set("rapid.nofailfile", "true") // this failure is wanted
-	defer flag.Set("rapid.nofailfile", "false")
+	// The failure is wanted, and must be found: look longer, and leave no file.
+	for name, value := range map[string]string{"rapid.nofailfile": "true", "rapid.checks": "5000"} {
+		before := flag.Lookup(name).Value.String()
+		_ = flag.Set(name, value)
+		defer flag.Set(name, before)
+	}
 	tb := &recorder{}
 	done := make(chan struct{})
 	go func() { // FailNow ends the goroutine

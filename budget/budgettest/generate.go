@@ -57,22 +57,23 @@ func FactsAt(now time.Time, policy *budget.Compiled) *rapid.Generator[Facts] {
 			f.At = f.At.Add(-max(time.Minute, s.Spec().Budgeting.Slice)) // nothing is measured at the start of a period
 			start, _ = s.Period(f.At)
 		}
-		f.Period = counts(t, s, f.At.Sub(start))
+		f.Period = counts(t, s, f.At.Sub(start), 2)
 		for _, span := range policy.Spans(s) {
-			f.Windows = append(f.Windows, counts(t, s, span))
+			f.Windows = append(f.Windows, counts(t, s, span, 20))
 		}
 		return f
 	})
 }
 
-// counts draws counts whose burn rate is around what policies look at.
-func counts(t *rapid.T, s *slo.Compiled, span time.Duration) slo.Counts {
+// counts draws counts whose burn rate is mostly around what policies look at:
+// up to fastest, and often close to 1.
+func counts(t *rapid.T, s *slo.Compiled, span time.Duration, fastest float64) slo.Counts {
 	c := slotest.Counts(span, 0.5).Draw(t, "counts")
-	if rapid.Bool().Draw(t, "any") {
+	if rapid.IntRange(0, 4).Draw(t, "kind") == 0 {
 		return c
 	}
 	total := c.Total()
-	burn := rapid.Float64Range(0, 20).Draw(t, "burn")
+	burn := rapid.OneOf(rapid.Float64Range(0, fastest), rapid.Float64Range(0.9, 1.1)).Draw(t, "burn")
 	c.Bad = min(total, burn*s.Objective().Budget().Float()*total)
 	c.Good = total - c.Bad
 	return c

@@ -125,7 +125,7 @@ func (f *flags) readHTTPConfig(p *sre.Problems) config.HTTPClientConfig {
 var (
 	//go:embed testdata/checkout.yaml
 	recordedSLO []byte
-	//go:embed testdata/recording.jsonl.gz
+	//go:embed testdata/recording.jsonl
 	recorded []byte
 )
 

@@ -186,7 +186,7 @@ func (c *Calendar) nextChange(s, end int64, was bool) int64 {
 }
 
 // nextEdge returns a civil time after s before which the state is that of s: an
-// edge of the week's pattern, or the start or the end of a holiday.
+// edge of the week's pattern or its end, or the start or the end of a holiday.
 func (c *Calendar) nextEdge(s int64) int64 {
 	edge := int64(math.MaxInt64)
 	if c.perWeek < weekSeconds {
@@ -204,7 +204,7 @@ func (c *Calendar) nextEdge(s int64) int64 {
 }
 
 // toWeekEdge returns the seconds from w, in the week, to the next edge of its
-// pattern.
+// pattern or the end of the week.
 func (c *Calendar) toWeekEdge(w int64) int64 {
 	i := c.spanFrom(w)
 	switch {
@@ -213,7 +213,7 @@ func (c *Calendar) toWeekEdge(w int64) int64 {
 	case i+1 < len(c.open):
 		return c.open[i+1].start - w
 	}
-	return weekSeconds + c.open[0].start - w
+	return weekSeconds - w
 }
 
 // openCivil reports whether the civil time s is business time.

@@ -335,6 +335,9 @@ func TestPropertyNextAlternates(t *testing.T) {
 			if !next.After(at) || open == was || cal.Open(next) != open || cal.Open(next.Add(-1)) != was {
 				rt.Fatalf("Open(%v) = %v, Next = %v, %v", at, was, next, open)
 			}
+			if just, _, _ := cal.Next(next.Add(-1)); !just.Equal(next) {
+				rt.Fatalf("Next(%v) = %v, but a nanosecond before that it is %v", at, next, just)
+			}
 			if passed := cal.Between(at, next); was && passed != next.Sub(at) || !was && passed != 0 {
 				rt.Fatalf("from %v to %v it is open: %v, but %v of business time pass", at, next, was, passed)
 			}

@@ -63,6 +63,7 @@ func TestDateTimeAdd(t *testing.T) {
 		{"years", "2024-02-29 09:00", civil.Year, 1, "2025-02-28T09:00"},
 		{"24:00 plus hours", "2026-01-31 24:00", civil.Hour, 1, "2026-02-01T01:00"},
 		{"hours at the end of the calendar", "9999-12-31 22:30", civil.Hour, 2, "9999-12-31T24:00"},
+		{"hours exactly up to the end", "9999-12-31 22:00", civil.Hour, 2, "9999-12-31T24:00"},
 		{"as many hours as can be", "2026-01-01 00:00", civil.Hour, math.MaxInt, "9999-12-31T24:00"},
 		{"hours at its beginning", "2026-01-01 00:30", civil.Hour, math.MinInt, "0001-01-01T00:00"},
 		{"a unit that is not declared", "2026-01-01", 99, 1, ""},

@@ -55,7 +55,7 @@ func newWallTable(loc *time.Location, from, to int64) *wallTable {
 // A meaning is what each policy must say of one civil time.
 type meaning struct {
 	kind          civil.Kind
-	first, second int64 // in a fold
+	first, second int64 // exact or in a fold
 	end, shift    int64 // in a gap
 }
 
@@ -65,7 +65,7 @@ func (w *wallTable) meaning(k wallKey) meaning {
 	case 0:
 		// The first instant that shows something later ends the gap; the one
 		// before it still has the offset before the gap.
-		i := w.gap
+		i := w.gap // as a rule the gap of the question before
 		for i == 0 || string(w.shown[i-1][:]) > string(k[:]) || string(w.shown[i][:]) < string(k[:]) {
 			i = (i + 1) % len(w.shown)
 		}
@@ -75,7 +75,7 @@ func (w *wallTable) meaning(k wallKey) meaning {
 		shift := end - w.step + int64(wallOf(k).Sub(wallOf(before))/time.Second)
 		return meaning{kind: civil.InGap, end: end, shift: shift}
 	case 1:
-		return meaning{civil.Exact, at[0], at[0], at[0], at[0]}
+		return meaning{kind: civil.Exact, first: at[0], second: at[0]}
 	default:
 		return meaning{kind: civil.InFold, first: at[0], second: at[len(at)-1]}
 	}
@@ -156,7 +156,7 @@ func checkPeriods(t *testing.T, z civil.Zone, w *wallTable, at int64) {
 		var bounds []int64
 		for c := first; c < wallOf(wallAt(loc, at+34*hour)).Unix(); c += length {
 			m := w.meaning(wallAt(time.UTC, c))
-			bounds = append(bounds, max(m.first, m.end*b2i(m.kind == civil.InGap)))
+			bounds = append(bounds, m.first+m.end)
 		}
 		next := 0
 		for u := bounds[0]; u < bounds[len(bounds)-1]; u += 17 * 60 {

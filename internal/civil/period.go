@@ -151,9 +151,10 @@ func (p Period) Bounds(t time.Time) (start, end time.Time) {
 // instant u lies. As boundaries never decrease, it is the last one that begins
 // at u or before.
 //
-// The wall clock at u gives a number that is right but for transitions between
-// u and the boundary. A transition moves the wall clock by at most about a day,
-// so the corrections are one step, or for periods of some hours 25 at most.
+// The wall clock at u gives a number that is right, or for months one too high,
+// but for transitions between u and the boundary. A transition moves the wall
+// clock by at most about a day, so the corrections are one step, or for periods
+// of some hours 25 at most.
 func (p Period) locate(u int64) (i, start, end int64) {
 	u = clamp(u, -maxSeconds/2, maxSeconds/2)
 	i = p.civilIndex(u + p.zone.rules.offset(u))
@@ -179,17 +180,14 @@ func (p Period) civil(i int64) int64 {
 	return d.number()*daySeconds + p.clock
 }
 
-// civilIndex returns the last i with civil(i) <= c.
+// civilIndex returns the last i with civil(i) <= c; of periods counted in months,
+// that or the next one, because the day of the month is left out.
 func (p Period) civilIndex(c int64) int64 {
 	if p.months == 0 {
 		return floorDiv(c-p.anchor, p.step)
 	}
 	year, month, _ := time.Unix(c, 0).UTC().Date()
-	i := floorDiv(int64(year)*12+int64(month-time.January)-p.month0, p.months)
-	if p.civil(i) > c {
-		i--
-	}
-	return i
+	return floorDiv(int64(year)*12+int64(month-time.January)-p.month0, p.months)
 }
 
 // boundary returns the instant of the boundary i. It never decreases with i.

@@ -68,7 +68,7 @@ func compileRules(loc *time.Location) *rules {
 			r.min, r.max = min(r.min, o), max(r.max, o)
 		}
 	}
-	r.cyclic = r.spans[len(r.spans)-1].start > tableEnd-cycle
+	r.cyclic = r.spans[len(r.spans)-1].start > tableEnd
 	return r
 }
 
@@ -109,14 +109,13 @@ func (r *rules) offset(u int64) int64 {
 	return r.spans[r.find(u)].offset
 }
 
-// spanAt returns the offset at the instant u and a later instant up to which it
-// lasts: the next transition or, at a seam of the table, one before it.
+// spanAt returns the offset at the instant u and the instant of the next
+// transition.
 func (r *rules) spanAt(u int64) (offset, end int64) {
 	u, moved := r.intoTable(u)
 	i := r.find(u)
-	end = r.end(i)
-	if r.cyclic {
-		end = min(end, tableEnd) + moved
+	if end = r.end(i); end < math.MaxInt64 {
+		end += moved
 	}
 	return r.spans[i].offset, end
 }

@@ -1,0 +1,190 @@
+package storage
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/sre-sdk/sre"
+)
+
+// CheckBatch checks a batch against the limits of the contract and returns a
+// copy that shares nothing with it, with every Due in UTC and rounded. Each
+// backend calls it first, so that all refuse the same.
+func CheckBatch(b Batch) (Batch, error) {
+	var p sre.Problems
+	size := len(b.ID) + len(b.Note)
+	checkName(&p, "id", b.ID)
+	if len(b.Writes) < 1 || len(b.Writes) > MaxWrites {
+		p.Add("writes", "out_of_range", len(b.Writes), fmt.Sprintf("1 to %d writes", MaxWrites))
+	}
+	out := Batch{ID: strings.Clone(b.ID), Note: bytes.Clone(b.Note)}
+	for i, w := range b.Writes[:min(len(b.Writes), MaxWrites)] {
+		size += len(w.Key.Kind) + len(w.Key.ID) + len(w.Data)
+		if !w.valid() || duplicate(b.Writes[:i], w.Key) { // paths are only made when there is something to say
+			w.check(fmt.Sprintf("writes[%d]", i), b.Writes[:i], &p)
+		}
+	}
+	if err := p.Err("storage"); err != nil {
+		return Batch{}, &invalidError{err, ErrInvalid}
+	}
+	if size > MaxBatch {
+		p.Add("batch", "too_large", size, fmt.Sprintf("at most %d bytes of keys, data, ID and note", MaxBatch))
+		return Batch{}, &invalidError{p.Err("storage"), ErrTooLarge}
+	}
+	out.Writes = make([]Write, len(b.Writes))
+	for i, w := range b.Writes {
+		w.Key = Key{strings.Clone(w.Key.Kind), strings.Clone(w.Key.ID)}
+		w.Data, w.Due = bytes.Clone(w.Data), RoundDue(w.Due)
+		out.Writes[i] = w
+	}
+	return out, nil
+}
+
+func (w *Write) valid() bool {
+	return validName(w.Key.Kind) && validName(w.Key.ID) && dueInRange(w.Due) &&
+		(!w.Delete || len(w.Data) == 0 && w.Due.IsZero() && w.Base > 0)
+}
+
+func (w *Write) check(path string, before []Write, p *sre.Problems) {
+	checkName(p, path+".key.kind", w.Key.Kind)
+	checkName(p, path+".key.id", w.Key.ID)
+	if duplicate(before, w.Key) {
+		p.Add(path+".key", "duplicate", w.Key, "each key once")
+	}
+	if !dueInRange(w.Due) {
+		p.Add(path+".due", "out_of_range", w.Due.Year(), "the years 1 to 9999")
+	}
+	if w.Delete && (len(w.Data) > 0 || !w.Due.IsZero()) {
+		p.Add(path+".delete", "conflict", true, "no data and no due time with delete")
+	}
+	if w.Delete && w.Base == 0 {
+		p.Add(path+".base", "out_of_range", 0, "the version to delete")
+	}
+}
+
+func duplicate(before []Write, k Key) bool {
+	for i := range before {
+		if before[i].Key == k {
+			return true
+		}
+	}
+	return false
+}
+
+func validName(s string) bool {
+	return s != "" && len(s) <= MaxKey && strings.IndexByte(s, 0) < 0 && utf8.ValidString(s)
+}
+
+func checkName(p *sre.Problems, path, s string) {
+	if !validName(s) {
+		p.Add(path, "invalid_name", s, fmt.Sprintf("1 to %d bytes of UTF-8 without NUL", MaxKey))
+	}
+}
+
+func dueInRange(t time.Time) bool { return t.IsZero() || t.Year() >= 1 && t.Year() <= 9999 }
+
+// RoundDue returns t in UTC, rounded up to the microsecond, as records carry
+// it: a timer must not fire early. Zero stays zero.
+func RoundDue(t time.Time) time.Time {
+	if t.IsZero() {
+		return time.Time{}
+	}
+	t = t.Round(0).UTC()
+	if ns := t.Nanosecond() % 1000; ns > 0 {
+		t = t.Add(time.Duration(1000 - ns))
+	}
+	return t
+}
+
+// CheckKeys checks the keys of a Get.
+func CheckKeys(keys []Key) error {
+	var p sre.Problems
+	if len(keys) > MaxKeys {
+		p.Add("keys", "too_many", len(keys), fmt.Sprintf("at most %d", MaxKeys))
+	}
+	for _, k := range keys {
+		if !validName(k.Kind) || !validName(k.ID) {
+			checkName(&p, "key.kind", k.Kind)
+			checkName(&p, "key.id", k.ID)
+		}
+	}
+	if err := p.Err("storage"); err != nil {
+		return &invalidError{err, ErrInvalid}
+	}
+	return nil
+}
+
+// CheckPage checks the kind (of List and Due) and the limit of a read; after,
+// where there is one, may be anything that orders before a valid ID.
+func CheckPage(kind string, limit int) error {
+	var p sre.Problems
+	checkName(&p, "kind", kind)
+	if limit < 1 || limit > MaxLimit {
+		p.Add("limit", "out_of_range", limit, fmt.Sprintf("1 to %d", MaxLimit))
+	}
+	if err := p.Err("storage"); err != nil {
+		return &invalidError{err, ErrInvalid}
+	}
+	return nil
+}
+
+// CheckLimit checks the limit of a Log.
+func CheckLimit(limit int) error { return CheckPage("log", limit) }
+
+// CheckHistory checks the key and the limit of a History.
+func CheckHistory(key Key, limit int) error {
+	return errors.Join(CheckKeys([]Key{key}), CheckLimit(limit))
+}
+
+// A Digest identifies the content of a batch; see [Batch.Digest].
+type Digest [sha256.Size]byte
+
+// Digest returns the SHA-256 of everything in a checked batch but its ID. Two
+// batches with the same ID are the same intent if their digests are equal.
+func (b Batch) Digest() Digest {
+	h := sha256.New()
+	var buf [8]byte
+	number := func(n uint64) {
+		binary.BigEndian.PutUint64(buf[:], n)
+		h.Write(buf[:])
+	}
+	text := func(s []byte) {
+		number(uint64(len(s)))
+		h.Write(s)
+	}
+	text(b.Note)
+	for _, w := range b.Writes {
+		text([]byte(w.Key.Kind))
+		text([]byte(w.Key.ID))
+		number(uint64(w.Base))
+		text(w.Data)
+		if w.Due.IsZero() {
+			number(0)
+		} else {
+			number(1)
+			number(uint64(w.Due.UnixMicro()))
+		}
+		if w.Delete {
+			number(1)
+		} else {
+			number(0)
+		}
+	}
+	var d Digest
+	h.Sum(d[:0])
+	return d
+}
+
+// SameIDError is the error for an ID that was used for another batch; it is
+// [ErrInvalid].
+func SameIDError(id string) error {
+	var p sre.Problems
+	p.Add("id", "reused", id, "an ID of its own for each intent; this one was committed with other content")
+	return &invalidError{p.Err("storage"), ErrInvalid}
+}

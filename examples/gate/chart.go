@@ -17,6 +17,17 @@ const (
 // eighths fill a cell from below.
 var eighths = []rune(" ▁▂▃▄▅▆▇█")
 
+// charts draws every burn-down, each after an empty line.
+func charts(r report) string {
+	var b strings.Builder
+	if r.charts {
+		for _, down := range r.burndowns {
+			b.WriteString("\n" + chart(down))
+		}
+	}
+	return b.String()
+}
+
 // chart draws a burn-down in characters: columns stand on the line of an
 // exhausted budget, and hang from it when it is overspent.
 func chart(b burndown) string {
@@ -39,14 +50,14 @@ func chart(b burndown) string {
 		}
 		return '?'
 	}))
-	rowsDown := min(int(math.Ceil(-lowest/chartRow)), chartMaxDown)
+	rowsDown := min(int(math.Ceil(-lowest/chartRow-0.25)), chartMaxDown) // below fills nothing under a quarter
 	for row := range rowsDown {
 		label := -float64(row+1) * chartRow
 		out.WriteString(chartLine(label, "|", b, func(p point) rune { return below(p.remaining, label+chartRow) }))
 	}
 	from, to := b.start.UTC().Format("Jan 02 15:04"), b.end.UTC().Format("Jan 02 15:04 2006 UTC")
 	fmt.Fprintf(&out, "       %s%*s\n", from, burnDownPoints-len(from), to)
-	fmt.Fprintf(&out, "       now %s", percent(b.last().remaining))
+	fmt.Fprintf(&out, "       now %s remaining", percent(b.last().remaining))
 	for _, p := range b.points {
 		if !p.measured {
 			out.WriteString("; ? was hardly measured")

@@ -26,15 +26,16 @@
 // # Counts
 //
 // The file of -counts holds one object. Numbers are JSON numbers or the same as
-// text; durations may have days and weeks, as in 28d or 1w; slo may be left out
+// text; durations may have days and weeks, as in 30d or 1w; slo may be left out
 // where one SLO is judged.
 //
 //	{"at": "2026-04-29T12:00:00Z", "counts": [
-//	  {"slo": "checkout", "span": "28d", "good": "1499000", "bad": "300", "covered": "28d"},
+//	  {"slo": "checkout", "span": "30d", "good": "1499000", "bad": "300", "covered": "30d"},
 //	  {"slo": "checkout", "span": "1h", "good": 3600, "bad": 0, "covered": "59m"}]}
 //
 // Each entry counts the good and bad events (or slices) of the span that ends
-// at at, and how much of the span was measured. The budget period and every
-// window that the alerts of the policy look at must be there. Counts older than
-// the policy's MaxAge at -at are unknown.
+// at "at", and how much of it was measured. The budget period and every window
+// of the policy's alerts must be there: 5m, 30m, 1h, 2h, 6h, 1d and 3d for the
+// policy workbook. Counts that are older at -at than the policy's max_age (15m)
+// make the budget unknown.
 package main

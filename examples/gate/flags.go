@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"time"
 
@@ -46,11 +47,11 @@ func (f *flags) define() *flag.FlagSet {
 	fs.StringVar(&f.counts, "counts", "", "instead of -prometheus: a `file` of counts, see above")
 	fs.StringVar(&f.moment, "moment", "", "without a source: the recorded `moment`, healthy, burning or exhausted (default healthy)")
 
-	fs.StringVar(&f.purpose, "purpose", budget.Feature.String(), "why the change is made: feature, reliability, security, emergency or rollback")
+	fs.StringVar(&f.purpose, "purpose", budget.Feature.String(), "why the change is made: the `purpose` feature, reliability, security, emergency or rollback")
 	fs.StringVar(&f.at, "at", "", "the `instant` of the decision, in RFC 3339 (default now)")
-	fs.StringVar(&f.policy, "policy", budget.Workbook().Name, "a `file` with a policy, or one of workbook, slo-generator, tiered")
+	fs.StringVar(&f.policy, "policy", budget.Workbook().Name, "the policy: a `name`, one of workbook, slo-generator, tiered, or of a file as package budgetfile reads it")
 	fs.StringVar(&f.previous, "previous", sre.Unknown.String(), "the previous budget `outcome` (data.budget of -o json), for the policy's hysteresis")
-	fs.StringVar(&f.timeout, "timeout", "1m", "how `long` measuring may take")
+	fs.StringVar(&f.timeout, "timeout", "1m", "the `duration` that measuring may take")
 	fs.StringVar(&f.output, "o", "text", "the `format` of the output: text, json, markdown, or github (an annotation, and the page for $GITHUB_STEP_SUMMARY)")
 	fs.StringVar(&f.svg, "svg", "", "a `file` for a drawing of the budget over its period")
 	fs.BoolVar(&f.chart, "chart", true, "draw the budget over its period in text and markdown, which measures 60 more windows")
@@ -103,9 +104,13 @@ func (f *flags) read(args []string, p *sre.Problems) (help bool) {
 	f.set = map[string]bool{}
 	fs.Visit(func(given *flag.Flag) {
 		f.set[given.Name] = true
-		if given.Value.String() == "" { // "$URL" of a variable that is not set must not choose the recording
-			p.Add("-"+given.Name, "empty", nil, "a value, or the flag left out")
+		if given.Value.String() != "" {
+			return
 		}
+		// As from -prometheus "$URL" without such a variable: it must not choose
+		// the recording.
+		p.Add("-"+given.Name, "empty", nil, "a value, or the flag left out")
+		given.Value.Set(given.DefValue)
 	})
 	return false
 }
@@ -121,7 +126,8 @@ type options struct {
 	timeout  time.Duration
 	output   format
 	svg      string
-	chart    bool
+	chart    bool     // in text and Markdown
+	summary  string   // the file for the summary of a job, or ""
 	notes    []string // what deserves a look and hinders nothing
 }
 
@@ -135,7 +141,7 @@ func parse(args []string) (o options, help bool, err error) {
 	if f.read(args, &p) {
 		return o, true, nil
 	}
-	o.svg, o.chart = f.svg, f.chart
+	o.svg, o.chart, o.summary = f.svg, f.chart, os.Getenv("GITHUB_STEP_SUMMARY")
 	if o.change.Purpose, err = budget.ParsePurpose(f.purpose); err != nil {
 		p.Merge("-purpose", err)
 	}

@@ -28,12 +28,8 @@ func annotation(r report) string {
 	return out
 }
 
-// appendSummary adds the page to the summary of the job. Outside of GitHub
-// Actions there is none.
-func appendSummary(name, page string) error {
-	if name == "" {
-		return nil
-	}
+// appendTo adds a page to the summary of the job, which other steps share.
+func appendTo(name, page string) error {
 	f, err := os.OpenFile(name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
 	if err != nil {
 		return err

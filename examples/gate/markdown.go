@@ -24,8 +24,8 @@ func markdown(r report) string {
 			markdownStatus(&b, d.Policy(), st)
 		}
 	}
-	for _, down := range r.burndowns {
-		fmt.Fprintf(&b, "\n```text\n%s```\n", strings.ReplaceAll(printable(chart(down)), "```", "'''"))
+	if drawn := charts(r); drawn != "" {
+		fmt.Fprintf(&b, "\n```text%s```\n", strings.ReplaceAll(printable(drawn), "```", "'''"))
 	}
 	fmt.Fprintf(&b, "\nA %s change at %s, judged by policy %s.\n", d.Change().Purpose, d.Now().Format(time.RFC3339), cell(d.Policy().Policy().Name))
 	if r.moment != nil {

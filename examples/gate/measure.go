@@ -10,12 +10,13 @@ import (
 // A report is everything that is printed.
 type report struct {
 	decision  budget.Decision
-	burndowns []burndown        // one for each SLO that could be measured, if they were asked for
+	burndowns []burndown        // one for each SLO that could be measured, if they will be shown
+	charts    bool              // show the burn-downs as text
 	moment    *recording.Moment // what was played back, or nil
 }
 
-// measure reads every SLO, decides, and then, if somebody will look at it,
-// reads how the budgets came to be where they are.
+// measure reads every SLO, decides, and then, if that will be shown, reads how
+// the budgets came to be where they are.
 func measure(ctx context.Context, o options, progress func(string, ...any)) report {
 	var statuses []budget.Status
 	for _, s := range o.slos {
@@ -24,9 +25,10 @@ func measure(ctx context.Context, o options, progress func(string, ...any)) repo
 	}
 	r := report{
 		decision: o.policy.Decide(statuses, o.change, o.previous, o.now),
+		charts:   o.charts(),
 		moment:   o.source.moment,
 	}
-	if !o.draws() {
+	if !r.charts && o.svg == "" {
 		return r
 	}
 	for _, st := range statuses {
@@ -38,7 +40,10 @@ func measure(ctx context.Context, o options, progress func(string, ...any)) repo
 	return r
 }
 
-// draws reports whether burn-downs will be shown.
-func (o *options) draws() bool {
-	return o.source.past && (o.svg != "" || o.chart && o.output != formatJSON)
+// charts reports whether there is a page for charts, and a past to draw.
+func (o *options) charts() bool {
+	if !o.chart || !o.source.past {
+		return false
+	}
+	return o.output == formatText || o.output == formatMarkdown || o.output == formatGitHub && o.summary != ""
 }

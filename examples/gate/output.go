@@ -46,7 +46,9 @@ func write(o options, r report, stdout, stderr io.Writer) error {
 		text = markdown(r)
 	case formatGitHub:
 		text = annotation(r)
-		errs = append(errs, appendSummary(os.Getenv("GITHUB_STEP_SUMMARY"), markdown(r)))
+		if o.summary != "" {
+			errs = append(errs, appendTo(o.summary, markdown(r)))
+		}
 	default:
 		text = plainText(r)
 	}

@@ -16,7 +16,7 @@ func (f *flags) readPolicy(p *sre.Problems) *budget.Compiled {
 		policy, err = readPolicyFile(f.policy)
 	}
 	if err != nil {
-		p.Merge("-policy", err)
+		mergeFile(p, "-policy", err)
 		return nil
 	}
 	compiled, err := policy.Compile()
@@ -27,7 +27,7 @@ func (f *flags) readPolicy(p *sre.Problems) *budget.Compiled {
 func readPolicyFile(name string) (budget.Policy, error) {
 	file, err := os.Open(name)
 	if err != nil {
-		return budget.Policy{}, sre.Problem{Code: "no_such_policy", Value: name, Want: "a readable file, or one of workbook, slo-generator, tiered: " + cause(err)}
+		return budget.Policy{}, sre.Problem{Path: "-policy", Code: "no_such_policy", Value: name, Want: "a readable file, or one of workbook, slo-generator, tiered: " + cause(err)}
 	}
 	defer file.Close()
 	return budgetfile.Read(file, name)

@@ -22,21 +22,23 @@ func (f *flags) readSLOs(o *options, p *sre.Problems) {
 			break
 		}
 	}
-	var list []slo.SLO
-	switch {
-	case f.set["slo"] && byFlags != "":
+	if f.set["slo"] && byFlags != "" {
 		p.Add(byFlags, "conflict", nil, "either -slo FILE or -total, -bad, -objective and -window")
-	case f.set["slo"]:
-		list = f.readSLOFile(o, p)
-	case byFlags != "":
-		list = f.makeSLO(p)
-	case f.ownSource():
-		p.Add("-slo", "missing", nil, "what to judge: -slo FILE, or -total, -bad, -objective and -window")
-	default:
-		list = recordedSLOs(p)
 	}
-	if !f.ownSource() && (f.set["slo"] || byFlags != "") {
+	var list []slo.SLO
+	if f.slo != "" {
+		list = f.readSLOFile(o, p)
+	}
+	if byFlags != "" {
+		list = f.makeSLO(p)
+	}
+	switch given := f.set["slo"] || byFlags != ""; {
+	case f.ownSource() && !given:
+		p.Add("-slo", "missing", nil, "what to judge: -slo FILE, or -total, -bad, -objective and -window")
+	case !f.ownSource() && given:
 		p.Add("-prometheus", "missing", nil, "where to measure: -prometheus URL or -counts FILE; the recording holds nothing but its own SLO")
+	case !given:
+		list = recordedSLOs(p)
 	}
 	for _, s := range list {
 		compiled, err := s.Compile()
@@ -54,7 +56,7 @@ func (f *flags) readSLOFile(o *options, p *sre.Problems) []slo.SLO {
 	defer file.Close()
 	read, err := openslo.Read(file, openslo.Options{Name: f.slo})
 	if err != nil {
-		p.Merge("-slo", err)
+		mergeFile(p, "-slo", err)
 		return nil
 	}
 	for _, dropped := range read.Dropped {
@@ -91,7 +93,7 @@ func (f *flags) makeSLO(p *sre.Problems) []slo.SLO {
 	case window < slo.MinWindow || window > slo.MaxWindow:
 		p.Add("-window", "out_of_range", f.window, "1m to 400d")
 	}
-	if p.Len() > before || !f.set["total"] || !f.set["bad"] || !objective.IsSet() || window == 0 {
+	if p.Len() > before || f.total == "" || f.bad == "" || !objective.IsSet() || window == 0 {
 		return nil
 	}
 	return []slo.SLO{{
@@ -100,6 +102,15 @@ func (f *flags) makeSLO(p *sre.Problems) []slo.SLO {
 		Objective: objective,
 		Window:    slo.Rolling(window),
 	}}
+}
+
+// mergeFile records what is wrong with the content of a flag's file. Its readers
+// name file and line themselves.
+func mergeFile(p *sre.Problems, flag string, err error) {
+	if len(sre.ProblemsIn(err)) > 0 {
+		flag = ""
+	}
+	p.Merge(flag, err)
 }
 
 // cause is the reason why a file could not be used, without its name.

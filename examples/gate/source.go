@@ -36,7 +36,6 @@ func (f *flags) ownSource() bool { return f.set["prometheus"] || f.set["counts"]
 func (f *flags) readSource(o *options, p *sre.Problems) {
 	if f.set["prometheus"] && f.set["counts"] {
 		p.Add("-counts", "conflict", nil, "either -prometheus or -counts")
-		return
 	}
 	for _, name := range prometheusFlags {
 		if f.set[name] && !f.set["prometheus"] {
@@ -47,19 +46,20 @@ func (f *flags) readSource(o *options, p *sre.Problems) {
 		p.Add("-moment", "not_allowed", f.moment, "no source: moments are those of the recording")
 	}
 	o.now = f.readNow(p)
-	switch {
-	case f.set["prometheus"]:
+	if f.set["prometheus"] {
 		o.source = source{Source: f.makePrometheus(o, p), at: o.now, past: true}
-	case f.set["counts"]:
+	}
+	if f.counts != "" {
 		counts := readCountsFile(f.counts, p)
 		o.source = source{Source: counts, at: counts.at}
-	default:
+	}
+	if !f.ownSource() {
 		f.readMoment(o, p)
 	}
 }
 
 func (f *flags) readNow(p *sre.Problems) time.Time {
-	now := time.Now().UTC()
+	now := time.Now().UTC().Truncate(time.Second)
 	if f.at == "" {
 		return now
 	}
@@ -80,7 +80,8 @@ func (f *flags) readNow(p *sre.Problems) time.Time {
 // both may hold passwords.
 func (f *flags) makePrometheus(o *options, p *sre.Problems) slo.Source {
 	u, err := url.Parse(f.prometheus)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
+	usable := err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && u.RawQuery == "" && u.Fragment == ""
+	if !usable && f.prometheus != "" {
 		p.Add("-prometheus", "invalid_url", nil, "an absolute http or https URL without query, such as http://prometheus:9090")
 	}
 	s := &prometheus.Source{URL: f.prometheus, Tenant: f.tenant, Timeout: o.timeout, HTTP: f.readHTTPConfig(p)}

@@ -20,7 +20,10 @@ import (
 const (
 	pictureWidth  = 9 * vg.Inch
 	pictureHeight = 5 * vg.Inch
+	pictureMargin = vg.Inch / 6
 )
+
+var sans = font.Font{Typeface: "Liberation", Variant: "Sans"}
 
 // Colors that people with any color vision tell apart (Okabe and Ito, "Color
 // Universal Design", 2008), one for each SLO, and vermilion for thresholds.
@@ -34,9 +37,10 @@ var (
 )
 
 // picture draws every burn-down as SVG: what was left of each budget, in
-// percent, over its period, with the thresholds of the policy.
+// percent, over its period, with the thresholds of the policy. What the lines
+// are stands below them, where no line can run through it.
 func picture(r report) ([]byte, error) {
-	p := newPlot()
+	p, legend := newPlot(), newLegend()
 	var drawn []burndown
 	var failures []error
 	for _, b := range r.burndowns {
@@ -44,7 +48,7 @@ func picture(r report) ([]byte, error) {
 			failures = append(failures, fmt.Errorf("%s: %w", b.slo.ID(), b.err))
 			continue
 		}
-		if err := addLine(p, b, lineColors[len(drawn)%len(lineColors)]); err != nil {
+		if err := addLine(p, &legend, b, lineColors[len(drawn)%len(lineColors)]); err != nil {
 			return nil, err
 		}
 		drawn = append(drawn, b)
@@ -53,23 +57,39 @@ func picture(r report) ([]byte, error) {
 		return nil, errors.Join(append(failures, errors.New("no budget was measured"))...)
 	}
 	p.Title.Text = title(r, drawn)
-	p.X.Tick.Marker = dayTicks{}
-	p.Y.Min, p.Y.Max = min(p.Y.Min, 0), 100
-	if err := addThresholds(p, r.decision.Policy(), drawn); err != nil {
+	p.X.Tick.Marker, p.Y.Tick.Marker = dayTicks{}, percentTicks{}
+	p.Y.Min, p.Y.Max = 20*math.Floor(min(p.Y.Min, 0)/20), 100
+	if err := addThresholds(p, &legend, r.decision.Policy(), drawn); err != nil {
 		return nil, err
 	}
-	canvas, err := p.WriterTo(pictureWidth, pictureHeight, "svg")
+
+	canvas, err := draw.NewFormattedCanvas(pictureWidth, pictureHeight, "svg")
 	if err != nil {
 		return nil, err
 	}
+	all := draw.New(canvas)
+	all.SetColor(color.White)
+	all.Fill(all.Rectangle.Path())
+	inner := draw.Crop(all, pictureMargin, -2*pictureMargin, pictureMargin, -pictureMargin)
+	below := legend.Rectangle(inner).Size().Y
+	p.Draw(draw.Crop(inner, 0, 0, below+pictureMargin, 0))
+	legend.Draw(draw.Crop(inner, 0, 0, 0, below-inner.Size().Y))
 	var out bytes.Buffer
 	_, err = canvas.WriteTo(&out)
 	return out.Bytes(), err
 }
 
+func newLegend() plot.Legend {
+	l := plot.NewLegend()
+	l.TextStyle.Font = font.From(sans, 11)
+	l.Padding = vg.Points(3)
+	l.Left = true
+	l.XOffs = vg.Points(50) // right of the labels of the axis
+	return l
+}
+
 func newPlot() *plot.Plot {
 	p := plot.New()
-	sans := font.Font{Typeface: plot.DefaultFont.Typeface, Variant: "Sans"}
 	p.Title.TextStyle.Font = font.From(sans, 14)
 	p.Title.Padding = vg.Points(10)
 	for _, axis := range []*plot.Axis{&p.X, &p.Y} {
@@ -78,8 +98,6 @@ func newPlot() *plot.Plot {
 		axis.Tick.Label.Font = font.From(sans, 11)
 		axis.Padding = 0
 	}
-	p.Legend.TextStyle.Font = font.From(sans, 11)
-	p.Legend.Padding = vg.Points(2)
 	p.X.Label.Text = "time (UTC)"
 	p.Y.Label.Text = "error budget remaining (% of the period's budget)"
 	grid := plotter.NewGrid()
@@ -94,10 +112,10 @@ func title(r report, drawn []burndown) string {
 		spec := drawn[0].slo.Spec()
 		text = fmt.Sprintf("Error budget of %s: %s over %s", spec.ID, spec.Objective, spec.Window)
 	}
-	return fmt.Sprintf("%s, %s", text, r.decision.Outcome)
+	return fmt.Sprintf("%s (decision: %s)", text, r.decision.Outcome)
 }
 
-func addLine(p *plot.Plot, b burndown, c color.Color) error {
+func addLine(p *plot.Plot, legend *plot.Legend, b burndown, c color.Color) error {
 	points := plotter.XYs{{X: float64(b.start.Unix()), Y: 100}}
 	for _, at := range b.points {
 		points = append(points, plotter.XY{X: float64(at.at.Unix()), Y: 100 * at.remaining})
@@ -114,12 +132,12 @@ func addLine(p *plot.Plot, b burndown, c color.Color) error {
 	end.GlyphStyle = draw.GlyphStyle{Color: c, Radius: vg.Points(4), Shape: draw.CircleGlyph{}}
 	p.Add(line, end)
 	p.X.Max = max(p.X.Max, float64(b.end.Unix())) // a calendar period goes on
-	p.Legend.Add(fmt.Sprintf("%s: %s left", b.slo.ID(), percent(b.last().remaining)), line)
+	legend.Add(fmt.Sprintf("%s: %s left", b.slo.ID(), percent(b.last().remaining)), line)
 	return nil
 }
 
 // addThresholds draws the thresholds that hold for one of the SLOs.
-func addThresholds(p *plot.Plot, policy *budget.Compiled, drawn []burndown) error {
+func addThresholds(p *plot.Plot, legend *plot.Legend, policy *budget.Compiled, drawn []burndown) error {
 	for i, t := range policy.Policy().Thresholds {
 		if !applies(t, drawn) {
 			continue
@@ -132,7 +150,7 @@ func addThresholds(p *plot.Plot, policy *budget.Compiled, drawn []burndown) erro
 		line.Color, line.Width = thresholdColor, vg.Points(1.5)
 		line.Dashes = []vg.Length{vg.Points(float64(8 - 2*min(i, 3))), vg.Points(4)}
 		p.Add(line)
-		p.Legend.Add(fmt.Sprintf("%s below %s (%s)", t.Effect, t.Below.Percent(), t.Name), line)
+		legend.Add(fmt.Sprintf("%s below %s (%s)", t.Effect, t.Below.Percent(), t.Name), line)
 	}
 	return nil
 }
@@ -146,6 +164,20 @@ func applies(t budget.Threshold, drawn []burndown) bool {
 		}
 	}
 	return t.Criticality == nil
+}
+
+// percentTicks marks every twenty percent, or less often if that is too much.
+type percentTicks struct{}
+
+// Ticks implements plot.Ticker.
+func (percentTicks) Ticks(from, to float64) []plot.Tick {
+	const most = 10
+	step := 20 * max(1, math.Ceil((to-from)/20/most))
+	var ticks []plot.Tick
+	for y := math.Ceil(from/step) * step; y <= to; y += step {
+		ticks = append(ticks, plot.Tick{Value: y, Label: fmt.Sprintf("%.0f%%", y)})
+	}
+	return ticks
 }
 
 // dayTicks marks midnights, or hours if there are few days.

@@ -14,9 +14,7 @@ import (
 func plainText(r report) string {
 	var b strings.Builder
 	b.WriteString(r.decision.Explain())
-	for _, down := range r.burndowns {
-		b.WriteString("\n" + chart(down))
-	}
+	b.WriteString(charts(r))
 	if r.moment != nil {
 		b.WriteString("\n" + recordingNote(*r.moment) + "\n")
 	}

@@ -38,9 +38,11 @@ const (
 	// tableStart precedes every transition ever listed, the oldest in 1844.
 	tableStart = -1 << 40
 
-	// maxTransitions bounds the table against a broken zone file. The zones of
-	// tzdata need at most some 1,200.
+	// maxTransitions and maxOffset refuse a broken zone file. The zones of
+	// tzdata need at most some 1,200 transitions; 26 hours is the bound of RFC
+	// 8536 section 3.2.
 	maxTransitions = 10_000
+	maxOffset      = 26 * hourSeconds
 )
 
 // compileRules walks all transitions of the location. Transitions that change
@@ -49,7 +51,7 @@ func compileRules(loc *time.Location) *rules {
 	_, offset := time.Unix(tableStart, 0).In(loc).Zone()
 	r := &rules{loc: loc, spans: []span{{math.MinInt64, int64(offset)}}, min: int64(offset), max: int64(offset)}
 	const stop = tableEnd + 366*daySeconds
-	for at := int64(tableStart); len(r.spans) < maxTransitions; {
+	for at := int64(tableStart); len(r.spans) <= maxTransitions; {
 		_, end := time.Unix(at, 0).In(loc).ZoneBounds()
 		if end.IsZero() || end.Unix() > stop {
 			break

@@ -7,6 +7,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/sre-sdk/sre"
 	"github.com/sre-sdk/sre/internal/civil"
 )
 
@@ -15,8 +16,8 @@ type change struct {
 	at, offset int32 // seconds since 1970, seconds east of UTC
 }
 
-// makeZone writes a zone file in the first format of RFC 8536 and loads it.
-func makeZone(t tester, first int32, changes []change) civil.Zone {
+// makeLocation writes a zone file in the first format of RFC 8536 and loads it.
+func makeLocation(t tester, first int32, changes []change) *time.Location {
 	t.Helper()
 	b := append([]byte("TZif"), make([]byte, 16)...)
 	for _, count := range []int{0, 0, 0, len(changes), len(changes) + 1, 4} {
@@ -36,7 +37,12 @@ func makeZone(t tester, first int32, changes []change) civil.Zone {
 	if err != nil {
 		t.Fatalf("%v", err)
 	}
-	z, err := civil.ZoneOf(loc)
+	return loc
+}
+
+func makeZone(t tester, first int32, changes []change) civil.Zone {
+	t.Helper()
+	z, err := civil.ZoneOf(makeLocation(t, first, changes))
 	if err != nil {
 		t.Fatalf("%v", err)
 	}
@@ -97,5 +103,19 @@ func TestAZoneWithoutARuleKeepsItsLastOffset(t *testing.T) {
 	z := makeZone(t, 0, []change{{1 << 30, 3600}, {1<<31 - 1, 7200}})
 	if got := civil.Of(time.Date(5000, 7, 1, 0, 0, 0, 0, time.UTC), z).String(); got != "5000-07-01T02:00" {
 		t.Errorf("got %s", got)
+	}
+}
+
+func TestZonesWithAbsurdRulesAreRefused(t *testing.T) {
+	for name, loc := range map[string]*time.Location{
+		"an offset of a year":   makeLocation(t, 0, []change{{0, 86400 * 365}}),
+		"an offset of 27 hours": makeLocation(t, -27*hour, nil),
+		"a fixed one far away":  time.FixedZone("far", 1<<30),
+	} {
+		if z, err := civil.ZoneOf(loc); err == nil {
+			t.Errorf("%s: %v", name, z)
+		} else if p := sre.ProblemsIn(err); len(p) != 1 || p[0].Code != "zone_malformed" {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }

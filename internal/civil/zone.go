@@ -45,7 +45,7 @@ func LoadZone(name string) (Zone, error) {
 }
 
 // ZoneOf returns the zone of a location that the caller holds already. nil,
-// [time.Local] and a location without a name are refused.
+// [time.Local], a location without a name and one with absurd rules are refused.
 func ZoneOf(loc *time.Location) (Zone, error) {
 	switch {
 	case loc == nil, loc.String() == "":
@@ -53,7 +53,11 @@ func ZoneOf(loc *time.Location) (Zone, error) {
 	case loc == time.Local, loc.String() == "Local":
 		return Zone{}, problem("zone_not_portable", loc.String(), zoneForm+"; this name means another zone on another machine")
 	}
-	return Zone{compileRules(loc)}, nil
+	rules := compileRules(loc)
+	if len(rules.spans) > maxTransitions || rules.min < -maxOffset || rules.max > maxOffset {
+		return Zone{}, problem("zone_malformed", loc.String(), "at most 10,000 transitions, and offsets within 26 hours of UTC")
+	}
+	return Zone{rules}, nil
 }
 
 // IsZero reports whether the zone is not set.

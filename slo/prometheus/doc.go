@@ -20,7 +20,8 @@
 // In an expression each range is the placeholder, {{.window}} (as Sloth has
 // it) or $window, directly behind a selector; the source puts in the windows
 // that it needs. A fixed range, offset, @, a subquery, irate, a mixture of rate
-// and increase, and a ratio of two ranges are refused. The result must be one
+// and increase, and a ratio of two ranges are refused, and so is a default (or
+// vector(0)) of anything but bad events. The result must be one
 // element.
 //
 // A histogram is a selector without le ([slo.Latency]: the series ..._bucket;
@@ -66,6 +67,9 @@
 // one is covered if a raw sample of the total lies in it, of any of its series:
 // one target of several that was not scraped is not seen. For an expression,
 // the samples are those of the selectors in it.
+//
+// Samples arrive late, through remote storage by up to a minute, and what has
+// not arrived is not covered: measure at an instant a little before now.
 //
 // If the start of the longest span is not covered, a Prometheus is asked for
 // its retention, and a shorter one is a [RetentionError]; what another server

@@ -14,11 +14,14 @@ type gaugeMeter struct {
 	query  string
 	reads  []selector
 	expr   func(step time.Duration) string
-	judge  func(value float64, step time.Duration) (good, bad float64, want string)
+	judge  judge
 	hint   func(step time.Duration) string
 	remedy string // against several series
-	sparse bool   // each step with a sample has a value, so a pattern of holes is one of the samples
+	raw    bool   // each step with a sample has a value, so a rhythm of holes is that of the samples
 }
+
+// A judge says what one value is worth, or in want what it should have been.
+type judge func(value float64, step time.Duration) (good, bad float64, want string)
 
 func (m gaugeMeter) text() string                     { return m.query }
 func (m gaugeMeter) selectors() []selector            { return m.reads }
@@ -48,7 +51,7 @@ func (m gaugeMeter) counts(r reading, step time.Duration) (good, bad float64, me
 // newGauge compiles the query of a gauge: a selector, of which the last sample
 // in each step counts, or an expression that is evaluated at the end of each,
 // with the step in place of a window placeholder.
-func newGauge(path, query string, judge func(float64, time.Duration) (float64, float64, string), p *sre.Problems) meter {
+func newGauge(path, query string, judge judge, p *sre.Problems) meter {
 	m := gaugeMeter{
 		query:  query,
 		judge:  judge,
@@ -57,7 +60,7 @@ func newGauge(path, query string, judge func(float64, time.Duration) (float64, f
 	}
 	tokens := scanQuery(path, query, p)
 	if s, n := selectorAt(tokens); n > 0 && n == len(tokens) {
-		m.sparse, m.reads = true, []selector{s}
+		m.raw, m.reads = true, []selector{s}
 		m.expr = func(step time.Duration) string {
 			return "last_over_time(" + s.String() + "[" + duration(justUnder(step)) + "])"
 		}
@@ -69,7 +72,7 @@ func newGauge(path, query string, judge func(float64, time.Duration) (float64, f
 
 // ratioGauge adds up the ratio itself, so that the sum is its mean times the
 // number of steps.
-func ratioGauge(isBad bool) func(float64, time.Duration) (float64, float64, string) {
+func ratioGauge(isBad bool) judge {
 	return func(value float64, _ time.Duration) (good, bad float64, want string) {
 		if value < -Rounding || value > 1+Rounding {
 			return 0, 0, "a ratio from 0 to 1"
@@ -82,7 +85,7 @@ func ratioGauge(isBad bool) func(float64, time.Duration) (float64, float64, stri
 	}
 }
 
-func thresholdGauge(op slo.Op, limit float64) func(float64, time.Duration) (float64, float64, string) {
+func thresholdGauge(op slo.Op, limit float64) judge {
 	return func(value float64, _ time.Duration) (good, bad float64, want string) {
 		return oneEvent(op.Holds(value, limit))
 	}
@@ -104,7 +107,7 @@ func oneEvent(isGood bool) (good, bad float64, want string) {
 
 // newFloor judges the rate of a counter over each step.
 func newFloor(r slo.RateFloor, p *sre.Problems) meter {
-	c := newCounter("sli.counter.query", r.Counter.Query, p)
+	c := newMeasured("sli.counter.query", r.Counter.Query, p)
 	return gaugeMeter{
 		query:  c.text,
 		reads:  c.ranges,

@@ -24,9 +24,7 @@ func newBucket(l slo.LatencyHistogram, s selector, p *sre.Problems) meter {
 	if s.matches(model.BucketLabel) {
 		p.Add("sli.histogram.query", "not_allowed", l.Histogram.Query, "a selector without le, because the source selects the buckets")
 	}
-	// One division of whole numbers, so that the bound is the float that the
-	// same decimal text parses to.
-	bound := float64(l.Under) / float64(time.Second)
+	bound := toSeconds(l.Under)
 	return bucketMeter{
 		query:    l.Histogram.Query,
 		all:      s,
@@ -34,6 +32,10 @@ func newBucket(l slo.LatencyHistogram, s selector, p *sre.Problems) meter {
 		bound:    bound,
 	}
 }
+
+// toSeconds makes one division of whole numbers, so that the bound is the float
+// that the same decimal text parses to; Duration.Seconds rounds twice.
+func toSeconds(d time.Duration) float64 { return float64(d) / float64(time.Second) }
 
 // boundPattern matches every way in which client libraries write a bound:
 // 0.5 and 0.50; 1 and 1.0 (Prometheus 3 and Python); 5e-05, 0.00005 and 5.0E-5

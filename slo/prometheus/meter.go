@@ -52,7 +52,7 @@ func newMeter(sli slo.SLI, p *sre.Problems) meter {
 	case slo.LatencyHistogram:
 		selector := newSelector("sli.histogram.query", sli.Histogram.Query, p)
 		if sli.Native {
-			return nativeMeter{query: sli.Histogram.Query, selector: selector, under: sli.Under.Seconds()}
+			return nativeMeter{query: sli.Histogram.Query, selector: selector, under: toSeconds(sli.Under)}
 		}
 		return newBucket(sli, selector, p)
 	case slo.RateFloor:

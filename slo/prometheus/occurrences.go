@@ -31,7 +31,7 @@ func (r *reader) occurrences(ctx context.Context, m eventMeter, spans []time.Dur
 	for i, span := range distinct {
 		seen := sightings[slices.IndexFunc(sightings, func(s *sighting) bool { return s.step == r.sightStep(span) })]
 		covered := seen.covered(span)
-		known = known || readings[i].has(total) || covered > 0
+		known = known || covered > 0
 		c := slo.Counts{Span: span}
 		if readings[i].has(total) {
 			c.Covered = covered

@@ -14,9 +14,21 @@ type counter struct {
 	tokens    []token    // an expression with the placeholder; nil: sum(increase()) of the selector
 	ranges    []selector // what it reads: the one selector, or each that has the placeholder as its range
 	perSecond bool       // its result is per second, not per window
+	constant  bool       // it may have a result without a sample
 }
 
 const counterForms = "a selector such as http_requests_total{job=\"shop\"}, sum(selector), or an expression in which every range is {{.window}}"
+
+// newMeasured compiles the query of a counter that must have been measured:
+// with a default such as "or vector(0)", a gap would read as time without events
+// and a typing mistake as a quiet service.
+func newMeasured(path, query string, p *sre.Problems) counter {
+	c := newCounter(path, query, p)
+	if c.constant {
+		p.Add(path, "default_value", query, "no vector() and no absent(): only bad events may be zero by default")
+	}
+	return c
+}
 
 // newCounter compiles a query and records a Problem if it has none of the
 // documented forms.
@@ -75,73 +87,67 @@ func bareSelector(tokens []token) (selector, bool) {
 	return s, n > 0 && n == len(tokens)
 }
 
-// Functions whose result says how a window's value must be read. Those with a
-// suffix are of MetricsQL.
-var (
-	perSecondFunctions = []string{"rate", "rate_prometheus", "rate_over_sum"}
-	increaseFunctions  = []string{"increase", "increase_prometheus", "increase_pure"}
-	instantFunctions   = []string{"irate", "idelta", "ideriv", "deriv", "deriv_fast"}
-)
+// functions are those whose result says how the value of a window must be
+// read; the ones with a suffix are of MetricsQL.
+var functions = map[string]string{
+	"rate": "rate", "rate_prometheus": "rate", "rate_over_sum": "rate",
+	"increase": "increase", "increase_prometheus": "increase", "increase_pure": "increase",
+	"irate": "moment", "idelta": "moment", "ideriv": "moment", "deriv": "moment", "deriv_fast": "moment",
+	"vector": "constant", "absent": "constant", "absent_over_time": "constant",
+}
 
 // expression checks what the tokens of an expression do with the window.
 func (c *counter) expression(path string, p *sre.Problems) {
 	before := p.Len()
-	var perSecond, increase, division, windows bool
-	for i := 0; i < len(c.tokens); {
-		t := c.tokens[i]
-		if t.kind == tokenName && is(c.tokens, i+1, tokenMark, "(") {
-			perSecond = perSecond || contains(perSecondFunctions, t.text)
-			increase = increase || contains(increaseFunctions, t.text)
-			if contains(instantFunctions, t.text) {
-				p.Add(path, "unsupported_function", t.text, "increase or rate, because "+t.text+" looks at a moment and does not add up over a window")
-			}
-			i++
-			continue
-		}
-		if s, n := selectorAt(c.tokens[i:]); n > 0 && is(c.tokens, i+n, tokenMark, "[") {
-			if !is(c.tokens, i+n+1, tokenWindow, "") || !is(c.tokens, i+n+2, tokenMark, "]") {
-				p.Add(path, "fixed_range", render(c.tokens[i:], "{{.window}}"), "{{.window}} as the range, because the source asks for windows of its own")
-				return
-			}
-			c.ranges = append(c.ranges, s)
-			windows = true
-			i += n + 3
-			continue
-		} else if n > 0 && t.kind == tokenMark {
-			i += n
-			continue
-		}
-		switch {
-		case t.kind == tokenWindow, t.text == "[" && t.kind == tokenMark:
-			p.Add(path, "misplaced_range", render(c.tokens[i:], "{{.window}}"), "ranges directly behind a selector, as in metric{job=\"shop\"}[{{.window}}]")
-			return
-		case t.kind == tokenMark && t.text == "@",
-			t.kind == tokenName && strings.EqualFold(t.text, "offset") && !is(c.tokens, i+1, tokenMark, ",") && !is(c.tokens, i+1, tokenMark, ")"):
-			p.Add(path, "unsupported_modifier", t.text, "no offset and no @: measure at an earlier instant instead")
-		case t.kind == tokenMark && t.text == "/":
-			division = true
-		}
-		i++
+	uses := map[string]bool{} // what stands in it: classes of functions, and division
+	for i := 0; i < len(c.tokens) && p.Len() == before; {
+		i += c.part(path, i, uses, p)
 	}
 	switch {
 	case p.Len() > before:
-	case !windows:
+	case len(c.ranges) == 0:
 		p.Add(path, "unsupported_query", c.text, counterForms)
-	case perSecond && increase:
+	case uses["rate"] && uses["increase"]:
 		p.Add(path, "mixed_units", c.text, "either rate (per second) or increase (per window), not both")
-	case division && len(c.ranges) > 1:
+	case uses["/"] && len(c.ranges) > 1:
 		p.Add(path, "ratio", c.text, "a count of events: give the numerator and the denominator as good or bad and total, or use a raw ratio")
 	}
-	c.perSecond = perSecond
+	c.perSecond, c.constant = uses["rate"], uses["constant"]
 }
 
-func contains(names []string, name string) bool {
-	for _, n := range names {
-		if n == name {
-			return true
+// part reads what stands at token i and returns how many tokens that is.
+func (c *counter) part(path string, i int, uses map[string]bool, p *sre.Problems) int {
+	t, rest := c.tokens[i], c.tokens[i:]
+	if t.kind == tokenName && is(rest, 1, tokenMark, "(") {
+		if functions[t.text] == "moment" {
+			p.Add(path, "unsupported_function", t.text, "increase or rate, because "+t.text+" looks at a moment and does not add up over a window")
 		}
+		uses[functions[t.text]] = true
+		return 1
 	}
-	return false
+	s, n := selectorAt(rest)
+	if n > 0 && is(rest, n, tokenMark, "[") {
+		if !is(rest, n+1, tokenWindow, "") || !is(rest, n+2, tokenMark, "]") {
+			p.Add(path, "fixed_range", render(rest, "{{.window}}"), "{{.window}} as the range, because the source asks for windows of its own")
+		}
+		c.ranges = append(c.ranges, s)
+		return n + 3
+	}
+	switch {
+	case t.kind == tokenWindow, t.kind == tokenMark && t.text == "[":
+		p.Add(path, "misplaced_range", render(rest, "{{.window}}"), "ranges directly behind a selector, as in metric{job=\"shop\"}[{{.window}}]")
+	case t.kind == tokenMark && t.text == "@", isOffset(rest):
+		p.Add(path, "unsupported_modifier", t.text, "no offset and no @: measure at an earlier instant instead")
+	case t.kind == tokenMark && t.text == "/":
+		uses["/"] = true
+	}
+	return max(1, n)
+}
+
+// isOffset tells the modifier from a label of that name in a by or on clause.
+func isOffset(tokens []token) bool {
+	return tokens[0].kind == tokenName && strings.EqualFold(tokens[0].text, "offset") &&
+		!is(tokens, 1, tokenMark, ",") && !is(tokens, 1, tokenMark, ")")
 }
 
 // over returns the expression for the window that ends at the evaluation time.

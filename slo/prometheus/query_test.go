@@ -67,7 +67,6 @@ func TestCounterForms(t *testing.T) {
 		{"comments and lines", "sum( # all\n  rate(requests_total[$window])\n)", "sum( rate(requests_total[1m]) )"},
 		{"two metrics", `sum(rate(a[$window])) + sum(rate(b[$window]))`, `sum(rate(a[1m])) + sum(rate(b[1m]))`},
 		{"scaled", `sum(rate(a[$window])) / 2`, `sum(rate(a[1m])) / 2`},
-		{"vector(0)", `sum(rate(a{b="c"}[{{.window}}])) OR on() vector(0)`, `sum(rate(a{b="c"}[1m])) OR on() vector(0)`},
 		{"label called offset", `sum(sum by (offset) (increase(a[$window])))`, `sum(sum by (offset) (increase(a[1m])))`},
 		{"rate in a string", `sum(increase(a{f="rate("}[$window]))`, `sum(increase(a{f="rate("}[1m]))`},
 	} {
@@ -112,6 +111,8 @@ func TestUnusableQueriesAreRefused(t *testing.T) {
 		{"irate", `sum(irate(a[$window]))`, "unsupported_function"},
 		{"deriv", `sum(deriv(a[$window]))`, "unsupported_function"},
 		{"rate and increase", `sum(rate(a[$window])) + sum(increase(b[$window]))`, "mixed_units"},
+		{"default", `sum(rate(a[$window])) OR on() vector(0)`, "default_value"},
+		{"presence", `sum(absent_over_time(a[$window]))`, "default_value"},
 		{"ratio", `sum(rate(a[$window])) / sum(rate(b[$window]))`, "ratio"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -141,6 +142,9 @@ func TestEachSLIAsksItsQueries(t *testing.T) {
 		{"expressions", slo.GoodTotal(metric("sum(rate(a[$window]))"), metric("sum(rate(b[$window])) + sum(rate(c[$window]))")), occurrences, []string{
 			`label_replace(sum(rate(b[1h])) + sum(rate(c[1h])), "sre_part", "total", "", "") or label_replace(sum(rate(a[1h])), "sre_part", "part", "", "")`,
 			`sum(count_over_time(b[59999ms])) or sum(count_over_time(c[59999ms]))`}},
+		{"bad events that are zero by default", slo.BadTotal(metric("sum(rate(a{b=\"c\"}[{{.window}}])) OR on() vector(0)"), metric("b")), occurrences, []string{
+			`label_replace(sum(increase(b[1h])), "sre_part", "total", "", "") or label_replace(sum(rate(a{b="c"}[1h])) OR on() vector(0), "sre_part", "part", "", "")`,
+			`sum(count_over_time(b[59999ms]))`}},
 		{"slices", slo.GoodTotal(metric("a"), metric("b")), slo.ByRatioTimeslices(5 * time.Minute), []string{
 			`label_replace(sum(increase(b[5m])), "sre_part", "total", "", "") or label_replace(sum(increase(a[5m])), "sre_part", "part", "", "")`}},
 		{"classic histogram", slo.Latency(metric(`h_bucket{job="x"}`), 500*time.Millisecond), occurrences, []string{

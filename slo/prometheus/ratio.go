@@ -16,9 +16,9 @@ type ratioMeter struct {
 }
 
 func newRatio(e slo.EventRatio, p *sre.Problems) meter {
-	m := ratioMeter{total: newCounter("sli.total.query", e.Total.Query, p)}
+	m := ratioMeter{total: newMeasured("sli.total.query", e.Total.Query, p)}
 	if e.Good.Query != "" {
-		m.part, m.partIsGood = newCounter("sli.good.query", e.Good.Query, p), true
+		m.part, m.partIsGood = newMeasured("sli.good.query", e.Good.Query, p), true
 	} else {
 		m.part, m.absentZero = newCounter("sli.bad.query", e.Bad.Query, p), e.Bad.AbsentIsZero
 	}

@@ -66,7 +66,7 @@ func (r *reader) judge(ctx context.Context, m meter, step time.Duration, reading
 			measured[i] = slo.Counts{Good: good, Bad: bad, Covered: step, Span: step}
 		}
 	}
-	if g, ok := m.(gaugeMeter); ok && g.sparse {
+	if g, ok := m.(gaugeMeter); ok && g.raw {
 		if err := checkSpacing(m.text(), "Resolution", step, present); err != nil {
 			return nil, err
 		}

@@ -41,7 +41,8 @@ type Source struct {
 	HTTP config.HTTPClientConfig
 
 	// Transport, if set, performs the requests, and HTTP is ignored. Examples
-	// and tests replay recorded answers through it.
+	// and tests replay recorded answers through it. To use an http.Client, give
+	// its Transport.
 	Transport http.RoundTripper
 
 	// Timeout bounds each request and is passed to the server as the time that
@@ -55,8 +56,9 @@ type Source struct {
 	// ScrapeInterval is the longest interval at which the metrics are scraped
 	// or recorded: time is covered while samples are no further apart.
 	// A whole number of milliseconds, at least [MinStep]. Default:
-	// [DefaultScrapeInterval]. If it is too short for the data, Counts says so
-	// with an [IntervalError] instead of reporting gaps that are none.
+	// [DefaultScrapeInterval]. Where no two neighboring intervals have a sample,
+	// it is too short, and Counts says so with an [IntervalError] instead of
+	// reporting gaps that are none.
 	ScrapeInterval time.Duration
 
 	// Resolution is the step at which gauges and rates are sampled (RawRatio,

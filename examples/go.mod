@@ -3,6 +3,7 @@ module github.com/sre-sdk/sre/examples
 go 1.26.0
 
 require (
+	github.com/google/go-cmp v0.7.0
 	github.com/prometheus/common v0.72.1
 	github.com/sre-sdk/sre v0.0.0
 	gonum.org/v1/plot v0.17.0

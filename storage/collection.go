@@ -24,6 +24,22 @@ type Schema struct {
 // Version returns the number of the current schema.
 func (s Schema) Version() int { return len(s.Upgrades) + 1 }
 
+// Upgrade turns data of an older schema into that of the current one.
+func (s Schema) Upgrade(from int, data json.RawMessage) (json.RawMessage, error) {
+	if from < 1 || from > s.Version() {
+		return nil, fmt.Errorf("storage: decoding %s: %w", s.Kind, sre.Problem{Path: "schema", Code: "unknown_schema", Value: fmt.Sprint(from),
+			Want: fmt.Sprintf("1 to %d; a newer one needs a newer program", s.Version())})
+	}
+	for n := from; n < s.Version(); n++ {
+		next, err := s.Upgrades[n-1](data)
+		if err != nil {
+			return nil, fmt.Errorf("storage: upgrading %s from schema %d: %w", s.Kind, n, err)
+		}
+		data = next
+	}
+	return data, nil
+}
+
 type envelope struct {
 	Schema int             `json:"schema"`
 	Data   json.RawMessage `json:"data"`
@@ -58,18 +74,11 @@ func (c *Collection[T]) Decode(data []byte) (T, error) {
 	if err := json.Unmarshal(data, &e); err != nil {
 		return v, fmt.Errorf("storage: decoding %s: %w", c.schema.Kind, err)
 	}
-	if e.Schema < 1 || e.Schema > c.schema.Version() {
-		return v, fmt.Errorf("storage: decoding %s: %w", c.schema.Kind, sre.Problem{Path: "schema", Code: "unknown_schema", Value: fmt.Sprint(e.Schema),
-			Want: fmt.Sprintf("1 to %d; a newer one needs a newer program", c.schema.Version())})
+	current, err := c.schema.Upgrade(e.Schema, e.Data)
+	if err != nil {
+		return v, err
 	}
-	for n := e.Schema; n < c.schema.Version(); n++ {
-		next, err := c.schema.Upgrades[n-1](e.Data)
-		if err != nil {
-			return v, fmt.Errorf("storage: upgrading %s from schema %d: %w", c.schema.Kind, n, err)
-		}
-		e.Data = next
-	}
-	d := json.NewDecoder(bytes.NewReader(e.Data))
+	d := json.NewDecoder(bytes.NewReader(current))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&v); err != nil {
 		return v, fmt.Errorf("storage: decoding %s: %w", c.schema.Kind, err)

@@ -113,7 +113,7 @@ func TestBadCountsListEveryProblem(t *testing.T) {
 
 // Of several SLOs the worst decides, and each is named.
 func TestWorstOfSeveralSLOsDecides(t *testing.T) {
-	both := checkoutSLO(t) + "---\n" + strings.ReplaceAll(checkoutSLO(t), "name: checkout", "name: search")
+	both := checkoutSLO(t) + "---\n" + strings.ReplaceAll(checkoutSLO(t), "checkout", "search")
 	slos := write(t, "both.yaml", both)
 	for _, test := range []struct {
 		checkout, search string

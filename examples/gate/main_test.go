@@ -108,3 +108,12 @@ func write(t *testing.T, name, text string) string {
 	}
 	return file
 }
+
+// checkoutSLO is the text of the recording's SLO.
+func checkoutSLO(t *testing.T) string {
+	text, err := os.ReadFile("testdata/checkout.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}

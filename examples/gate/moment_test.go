@@ -38,6 +38,16 @@ func TestMomentsExitWithTheirStatus(t *testing.T) {
 	}
 }
 
+func TestRecordingAnswersEveryPreset(t *testing.T) {
+	for _, policy := range []string{"workbook", "slo-generator", "tiered"} {
+		for _, m := range moments {
+			if r := run(t, "-moment", m.name, "-policy", policy); r.status > 1 {
+				t.Errorf("%s by policy %s: got status %d\n%s", m.name, policy, r.status, r.all())
+			}
+		}
+	}
+}
+
 func TestOutputsOfMoments(t *testing.T) {
 	for _, m := range moments {
 		for format, file := range map[string]string{"text": "txt", "json": "json", "markdown": "md", "github": "github"} {

@@ -18,6 +18,7 @@ type fake struct {
 	perMinute, badPerMinute float64
 	empty                   bool                      // it knows no series
 	since                   time.Time                 // it forgot everything before
+	gapFrom, gapTo          time.Time                 // in between it scraped nothing
 	handle                  func(http.ResponseWriter) // answers instead, if set
 	seen                    func(*http.Request)
 }
@@ -70,7 +71,7 @@ func (f *fake) matrix(r *http.Request) string {
 	}
 	var points []string
 	for at := number("start"); at <= number("end"); at += number("step") {
-		if !f.empty && at >= float64(f.since.Unix()) {
+		if end := time.Unix(int64(at), 0); !f.empty && !end.Before(f.since) && !(end.After(f.gapFrom) && end.Before(f.gapTo)) {
 			points = append(points, fmt.Sprintf(`[%v,"1"]`, strconv.FormatFloat(at, 'f', -1, 64)))
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -168,23 +167,4 @@ func TestCredentialsAreSentAndNotPrinted(t *testing.T) {
 			}
 		})
 	}
-}
-
-func TestCalendarPeriodIsDrawnAsFarAsItWent(t *testing.T) {
-	server := fake{perMinute: 1000, badPerMinute: 0.3}
-	file := write(t, "monthly.yaml", strings.NewReplacer(
-		"duration: 30d", "duration: 1M",
-		"isRolling: true", "isRolling: false\n      calendar: {startTime: 2026-01-01 00:00:00, timeZone: Europe/Berlin}",
-	).Replace(checkoutSLO(t)))
-	r := run(t, "-slo", file, "-prometheus", server.start(t), "-at", "2026-04-16T12:00:00+02:00", "-svg", filepath.Join(t.TempDir(), "x.svg"))
-	wantRun(t, r, 0, "allow")
-	golden(t, "calendar.txt", r.stdout)
-}
-
-func checkoutSLO(t *testing.T) string {
-	text, err := os.ReadFile("testdata/checkout.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
 }

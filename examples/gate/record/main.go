@@ -7,8 +7,8 @@
 // It needs prometheus and promtool on the PATH (Debian: apt-get install
 // prometheus). It fills a Prometheus server with 35 days of a service named
 // checkout: real request counts with failures injected (see traffic.go), one
-// sample a minute. Then it runs the gate against it at each moment and records
-// every exchange. All of it happens on the loopback interface and in a
+// sample a minute. Then it runs the gate against it at each moment, by each
+// policy that has a name, and records every exchange. All of it happens on the loopback interface and in a
 // temporary folder, and every run gives the same recording.
 package main
 
@@ -27,6 +27,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/sre-sdk/sre/budget"
 	"github.com/sre-sdk/sre/examples/gate/internal/recording"
 )
 
@@ -93,6 +94,9 @@ func run(ctx context.Context, check, serve bool) error {
 	return err
 }
 
+// policies are those that need no file: with each of them the recording answers.
+var policies = []budget.Policy{budget.Workbook(), budget.SLOGenerator(), budget.Tiered()}
+
 // record runs the gate at each moment, through something that listens in.
 func record(ctx context.Context, server *server, gateDir, slo, tmp string) (*recording.Recording, error) {
 	gate := filepath.Join(tmp, "gate")
@@ -103,17 +107,19 @@ func record(ctx context.Context, server *server, gateDir, slo, tmp string) (*rec
 	proxy := httptest.NewServer(capture)
 	defer proxy.Close()
 	for _, m := range recording.Moments() {
-		cmd := exec.CommandContext(ctx, gate, "-slo", slo, "-prometheus", proxy.URL, "-at", m.At.Format(time.RFC3339),
-			"-svg", filepath.Join(tmp, m.Name+".svg"))
-		var failure bytes.Buffer
-		cmd.Stderr = &failure
-		text, err := cmd.Output()
-		decision, _, _ := strings.Cut(string(text), "\n")
-		// Not passing is an answer; anything else that ends the gate is not.
-		if status := (*exec.ExitError)(nil); err != nil && !(errors.As(err, &status) && status.ExitCode() == 1) {
-			return nil, fmt.Errorf("the gate at the moment %s: %w\n%s%s", m.Name, err, text, failure.Bytes())
+		fmt.Printf("%s, %s: %s\n", m.Name, m.At.Format(time.RFC3339), m.Says)
+		for _, policy := range policies {
+			cmd := exec.CommandContext(ctx, gate, "-slo", slo, "-prometheus", proxy.URL, "-at", m.At.Format(time.RFC3339), "-policy", policy.Name)
+			var failure bytes.Buffer
+			cmd.Stderr = &failure
+			text, err := cmd.Output()
+			// Not passing is an answer; anything else that ends the gate is not.
+			if status := (*exec.ExitError)(nil); err != nil && !(errors.As(err, &status) && status.ExitCode() == 1) {
+				return nil, fmt.Errorf("the gate at the moment %s by policy %s: %w\n%s%s", m.Name, policy.Name, err, text, failure.Bytes())
+			}
+			decision, _, _ := strings.Cut(string(text), "\n")
+			fmt.Printf("  %-14s %s\n", policy.Name, decision)
 		}
-		fmt.Printf("%-10s %s: %s, %s\n", m.Name, m.At.Format(time.RFC3339), m.Says, decision)
 	}
 	return capture.Recording()
 }

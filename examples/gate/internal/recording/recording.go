@@ -81,7 +81,7 @@ func (r *Recording) Encode(w io.Writer) error {
 		packed := e
 		packed.Body = packRuns(e.Body)
 		if expandRuns(packed.Body) != e.Body {
-			packed.Body = e.Body
+			return fmt.Errorf("recording: the answer to %s cannot be stored", e.request())
 		}
 		if err := lines.Encode(packed); err != nil {
 			return err

@@ -1,0 +1,77 @@
+package runner
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+)
+
+// A Machine is a pure state machine with state S and input I, both encoded as
+// JSON. Its functions must be deterministic and have no effect of their own.
+type Machine[S, I any] struct {
+	Kind string // of the state records; an ID as sre.ValidID has it
+
+	// Upgrades turn states of older schemas into current ones; see
+	// [storage.Schema].
+	Upgrades []func(old json.RawMessage) (json.RawMessage, error)
+
+	// Step returns the state after an input at now, and what is to be done. An
+	// error refuses the input: Send returns it and nothing is committed. The
+	// state of an ID that was never seen is the zero S.
+	Step func(state S, input I, now time.Time) (S, []Effect, error)
+
+	// NextDue returns when Tick is to be stepped, or zero. After that step it
+	// must be later, or the state must have changed.
+	NextDue func(state S) time.Time
+	Tick    I
+
+	// Result, if not nil, makes an input of the outcome of an effect, which is
+	// stepped in the same commit that records the outcome. false: none. If Step
+	// refuses that input the outcome is recorded all the same.
+	Result func(e Effect, outcome Outcome) (I, bool)
+}
+
+// An Effect is something to be done outside the store.
+type Effect struct {
+	// ID is the identity of the effect, an ID as sre.ValidID has it, unique in
+	// the kind: an effect whose ID is there already is not added again. Make it
+	// of what makes the effect one, such as incident, level, loop and channel.
+	ID string `json:"id"`
+
+	Type    string    `json:"type"`                // names the handler
+	Payload []byte    `json:"payload,omitempty"`   // for the handler; at most [MaxPayload] bytes
+	After   time.Time `json:"not_before,omitzero"` // not before that instant; zero: at once
+}
+
+// MaxPayload is the largest payload of an effect, in bytes.
+const MaxPayload = 16 << 10
+
+// MaxEffects is the most effects that one step may have.
+const MaxEffects = 1000
+
+// An Outcome is how an effect ended.
+type Outcome struct {
+	Receipt []byte // what the handler returned; nil if it failed
+	Err     string // why it became a dead letter; "" if it succeeded
+}
+
+// A Handler performs effects of one type. The same effect may come again, also
+// at the same time from another process if this call outlasts its deadline, so
+// it passes e.ID on as the key by which the receiver tells. A nil error means
+// done; [ErrPermanent] that trying again is useless; [RateLimited] that all
+// effects of the type should wait; anything else that the outcome is not known
+// or bad, and that the effect is to be tried again.
+type Handler func(ctx context.Context, e Effect) (receipt []byte, err error)
+
+// ErrPermanent makes a failed effect a dead letter at once.
+var ErrPermanent = errors.New("runner: permanent failure")
+
+// RateLimited says that the receiver wants to be left alone for a while. It
+// does not count as an attempt.
+type RateLimited struct {
+	After time.Duration
+}
+
+// Error says for how long.
+func (e RateLimited) Error() string { return "runner: rate limited for " + e.After.String() }

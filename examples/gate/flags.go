@@ -20,7 +20,7 @@ type flags struct {
 	set map[string]bool // the flags that were given
 
 	slo, total, bad, objective, window string
-	badAbsentIsZero                    bool
+	badAbsentIsZero, assumeCounter     bool
 
 	prometheus, tokenFile, httpConfig, tenant, scrapeInterval string
 	counts, moment                                            string
@@ -33,6 +33,7 @@ func (f *flags) define() *flag.FlagSet {
 	fs := flag.NewFlagSet("gate", flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
 	fs.StringVar(&f.slo, "slo", "", "a `file` of OpenSLO v1 documents; all its SLOs are judged")
+	fs.BoolVar(&f.assumeCounter, "assume-counter", false, "with -slo: ratio metrics that do not say so are counters, as most files mean")
 	fs.StringVar(&f.total, "total", "", "instead of -slo: a `query` that counts all events, such as http_requests_total{job=\"shop\"}")
 	fs.StringVar(&f.bad, "bad", "", "with -total: a `query` that counts the bad ones among them")
 	fs.StringVar(&f.objective, "objective", "", "with -total: the `share` of good events that is promised, such as 99.9%")

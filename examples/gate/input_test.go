@@ -59,6 +59,11 @@ func TestBadInputListsEveryProblem(t *testing.T) {
 			[]string{"-prometheus", server, "-slo", badSLO},
 			[]string{`\t\S*bad\.yaml:\d+: extra: unknown_field`, `bad\.yaml:\d+: spec\.timeWindow\[0\]\.isRolling: .* "maybe"`, `bad\.yaml:\d+: spec\.objectives\[0\]\.target: out_of_range "1\.5"`},
 		},
+		"queries that cannot be windowed": {
+			append(byFlags(server), "-total", "rate(x[5m])", "-bad", "y{"),
+			[]string{`-total: fixed_range`, `-bad: unbalanced`},
+		},
+		"counters of no file": {[]string{"-assume-counter"}, []string{`-assume-counter: not_allowed`}},
 		"a file without SLOs": {[]string{"-prometheus", server, "-slo", noSLO}, []string{`-slo: no_slos`}},
 		"no file of SLOs":     {[]string{"-prometheus", server, "-slo", "none.yaml"}, []string{`-slo: unreadable "none\.yaml"`}},
 		"a file of a policy": {

@@ -1,12 +1,15 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/sre-sdk/sre"
 	"github.com/sre-sdk/sre/slo"
 	"github.com/sre-sdk/sre/slo/openslo"
+	"github.com/sre-sdk/sre/slo/prometheus"
 )
 
 // sloFlags describe one SLO on the command line.
@@ -21,6 +24,9 @@ func (f *flags) readSLOs(o *options, p *sre.Problems) {
 			byFlags = "-" + name
 			break
 		}
+	}
+	if f.assumeCounter && !f.set["slo"] {
+		p.Add("-assume-counter", "not_allowed", nil, "-slo, to which it belongs")
 	}
 	if f.set["slo"] && byFlags != "" {
 		p.Add(byFlags, "conflict", nil, "either -slo FILE or -total, -bad, -objective and -window")
@@ -43,7 +49,30 @@ func (f *flags) readSLOs(o *options, p *sre.Problems) {
 	for _, s := range list {
 		compiled, err := s.Compile()
 		p.Merge("-slo", err)
+		if err == nil && f.set["prometheus"] {
+			f.checkQueries(compiled, p)
+		}
 		o.slos = append(o.slos, compiled)
+	}
+}
+
+// checkQueries tells a query that no server could answer from a server that
+// does not answer.
+func (f *flags) checkQueries(s *slo.Compiled, p *sre.Problems) {
+	err := prometheus.Check(s)
+	for _, q := range sre.ProblemsIn(err) {
+		switch {
+		case f.slo != "":
+			q.Path = f.slo + ": " + s.ID() + ": " + q.Path
+		case strings.HasPrefix(q.Path, "sli.total"):
+			q.Path = "-total"
+		default:
+			q.Path = "-bad"
+		}
+		p.Merge("", q)
+	}
+	if errors.Is(err, slo.ErrUnsupported) {
+		p.Merge("-slo", err)
 	}
 }
 
@@ -54,7 +83,7 @@ func (f *flags) readSLOFile(o *options, p *sre.Problems) []slo.SLO {
 		return nil
 	}
 	defer file.Close()
-	read, err := openslo.Read(file, openslo.Options{Name: f.slo})
+	read, err := openslo.Read(file, openslo.Options{Name: f.slo, AssumeCounter: f.assumeCounter})
 	if err != nil {
 		mergeFile(p, "-slo", err)
 		return nil

@@ -55,7 +55,6 @@ func TestWhatIsNotKnownIsUnknown(t *testing.T) {
 		"an error of the server":  {server: fake{handle: func(w http.ResponseWriter) { w.WriteHeader(503) }}, why: "HTTP 503"},
 		"not JSON":                {server: fake{handle: func(w http.ResponseWriter) { fmt.Fprint(w, "<html>") }}, why: "not an answer"},
 		"warnings":                {server: fake{handle: warn}, why: "a store is gone"},
-		"a query that is unusual": {server: fake{perMinute: 1}, args: []string{"-total", "rate(x[5m])"}, why: "fixed_range"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			url := test.url

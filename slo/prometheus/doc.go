@@ -21,8 +21,7 @@
 // it) or $window, directly behind a selector; the source puts in the windows
 // that it needs. A fixed range, offset, @, a subquery, irate, a mixture of rate
 // and increase, and a ratio of two ranges are refused, and so is a default (or
-// vector(0)) of anything but bad events. The result must be one
-// element.
+// vector(0)) of anything but bad events. The result must be one element.
 //
 // A histogram is a selector without le ([slo.Latency]: the series ..._bucket;
 // [slo.NativeLatency]: the native histogram) or its sum(), because the source

@@ -66,6 +66,12 @@ func newGauge(path, query string, judge judge, p *sre.Problems) meter {
 		}
 		return m
 	}
+	for i, t := range tokens {
+		if functions[t.text] == "constant" && is(tokens, i+1, tokenMark, "(") {
+			refuseDefault(path, query, p)
+			break
+		}
+	}
 	m.expr = func(step time.Duration) string { return render(tokens, duration(step)) }
 	return m
 }

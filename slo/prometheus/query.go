@@ -25,9 +25,13 @@ const counterForms = "a selector such as http_requests_total{job=\"shop\"}, sum(
 func newMeasured(path, query string, p *sre.Problems) counter {
 	c := newCounter(path, query, p)
 	if c.constant {
-		p.Add(path, "default_value", query, "no vector() and no absent(): only bad events may be zero by default")
+		refuseDefault(path, query, p)
 	}
 	return c
+}
+
+func refuseDefault(path, query string, p *sre.Problems) {
+	p.Add(path, "default_value", query, "no vector() and no absent(): unmeasured time must stay so, and only bad events may be zero by default")
 }
 
 // newCounter compiles a query and records a Problem if it has none of the

@@ -184,6 +184,13 @@ func TestHistogramMustBeASelectorWithoutBucket(t *testing.T) {
 	}
 }
 
+func TestGaugeMustNotHaveADefault(t *testing.T) {
+	_, err := asked(t, slo.RawRatio(metric("error_ratio or vector(0)"), true), slo.ByOccurrences())
+	if problems := sre.ProblemsIn(err); len(problems) != 1 || problems[0].Code != "default_value" || problems[0].Path != "sli.gauge.query" {
+		t.Errorf("got %v, want one problem default_value", err)
+	}
+}
+
 func TestEveryProblemOfAnSLIIsReported(t *testing.T) {
 	_, err := asked(t, slo.Availability(metric("irate(a[$window])"), metric("b[5m]")), slo.ByOccurrences())
 	if problems := sre.ProblemsIn(err); len(problems) != 2 || problems[0].Path != "sli.total.query" || problems[1].Path != "sli.bad.query" {
@@ -208,5 +215,19 @@ func TestWindowsPrintExactly(t *testing.T) {
 		if !slices.ContainsFunc(c.queries, func(q string) bool { return strings.Contains(q, "requests_total"+want) }) {
 			t.Errorf("%v: asked %q, want a range of %s", span, c.queries, want)
 		}
+	}
+}
+
+// Check finds what no server could answer, without a server.
+func TestCheckNeedsNoServer(t *testing.T) {
+	sli := func(total string) *slo.Compiled {
+		return slo.SLO{ID: "a", Service: "a", SLI: slo.Availability(slo.Metric{Query: total}, slo.Metric{Query: "bad_total"}),
+			Objective: slo.MustParseObjective("99%"), Window: slo.Rolling(24 * time.Hour)}.MustCompile()
+	}
+	if err := prometheus.Check(sli("requests_total")); err != nil {
+		t.Errorf("a sound SLO: %v", err)
+	}
+	if list := sre.ProblemsIn(prometheus.Check(sli("rate(requests_total[5m])"))); len(list) != 1 || list[0].Path != "sli.total.query" {
+		t.Errorf("a fixed range: %v, want a problem of sli.total.query", list)
 	}
 }

@@ -124,6 +124,25 @@ func (s *Source) Counts(ctx context.Context, c *slo.Compiled, at time.Time, span
 	return counts, nil
 }
 
+// Check reports every problem of an SLO that Counts would refuse whatever the
+// server holds: queries of a form that cannot be windowed, an SLI that cannot
+// be measured. Run it where SLOs are read, to tell a mistake in the file from a
+// server that does not answer.
+func Check(c *slo.Compiled) error {
+	var p sre.Problems
+	if newMeter(c.Spec().SLI, &p) == nil {
+		return slo.ErrUnsupported
+	}
+	checkSlice(c.Spec().Budgeting.Slice, &p)
+	return p.Err("prometheus")
+}
+
+func checkSlice(slice time.Duration, p *sre.Problems) {
+	if slice%time.Millisecond != 0 {
+		p.Add("budgeting.slice", "out_of_range", slice, "a whole number of milliseconds")
+	}
+}
+
 // checkSpans refuses what cannot be asked exactly.
 func checkSpans(c *slo.Compiled, at time.Time, spans []time.Duration, p *sre.Problems) {
 	slice := c.Spec().Budgeting.Slice
@@ -132,9 +151,7 @@ func checkSpans(c *slo.Compiled, at time.Time, spans []time.Duration, p *sre.Pro
 	} else if !c.Align(at).Equal(at) {
 		p.Add("at", "not_aligned", at.Format(time.RFC3339Nano), "the end of a slice, such as "+c.Align(at).Format(time.RFC3339Nano)+" from Compiled.Align")
 	}
-	if slice%time.Millisecond != 0 {
-		p.Add("budgeting.slice", "out_of_range", slice, "a whole number of milliseconds")
-	}
+	checkSlice(slice, p)
 	for _, span := range spans {
 		switch {
 		case span < MinStep || span%time.Millisecond != 0:

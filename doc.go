@@ -262,7 +262,7 @@ func (a Actor) String() string {
 type Problem struct {
 	Path  string `json:"path"`            // where, such as "alerts[1].short" or "checkout.yaml:12: spec.target"
 	Code  string `json:"code"`            // stable and machine-readable, such as "out_of_range"
-	Value string `json:"value,omitempty"` // what was found, shortened to 200 bytes; empty if nothing was
+	Value string `json:"value,omitempty"` // what was found, which [Problems] shorten to some 200 bytes; empty if nothing was
 	Want  string `json:"want"`            // what would be right
 }
 
@@ -293,7 +293,7 @@ type Problems struct {
 	list []Problem
 }
 
-// Add records one problem. value is printed with %v and shortened to 200 bytes;
+// Add records one problem. value is printed with %v and cut after 200 bytes;
 // nil means that nothing was found.
 func (p *Problems) Add(path, code string, value any, want string) {
 	text := ""
@@ -355,19 +355,23 @@ func (p *Problems) Err(prefix string) error {
 // ProblemsIn returns every Problem that err carries, in the order in which
 // they were found, or nil.
 func ProblemsIn(err error) []Problem {
-	var all *multierror.Error
-	if errors.As(err, &all) {
-		var list []Problem
-		for _, e := range all.Errors {
-			list = append(list, ProblemsIn(e)...)
+	var list []Problem
+	switch e := err.(type) {
+	case nil:
+	case Problem:
+		list = []Problem{e}
+	case *multierror.Error:
+		for _, inner := range e.WrappedErrors() {
+			list = append(list, ProblemsIn(inner)...)
 		}
-		return list
+	case interface{ Unwrap() []error }:
+		for _, inner := range e.Unwrap() {
+			list = append(list, ProblemsIn(inner)...)
+		}
+	default:
+		list = ProblemsIn(errors.Unwrap(err))
 	}
-	var one Problem
-	if errors.As(err, &one) {
-		return []Problem{one}
-	}
-	return nil
+	return list
 }
 
 // JoinPath joins two parts of a Problem's path: "a" and "b" make "a.b", "a"

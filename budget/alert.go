@@ -57,8 +57,9 @@ func WorkbookAlerts() []BurnAlert {
 // windows scale with the period: 1 h, 6 h, 1 d and 4 d for 28 days, each with
 // its short window, rounded to whole minutes. This is the other school: the
 // share spent at detection stays nearly the same and the windows change. The
-// period must be at least seven days, below which the windows would be shorter
-// than scrapes allow.
+// period must be at least seven days, where the shortest window is a minute:
+// below about four weeks set ScrapeInterval to what you have, because the
+// default of a minute needs short windows of four.
 func ScaledAlerts(period time.Duration) ([]BurnAlert, error) {
 	if period < 7*24*time.Hour || period > slo.MaxWindow {
 		return nil, sre.Problem{Path: "period", Code: "out_of_range", Value: period.String(), Want: "7 to 400 days"}
@@ -97,13 +98,22 @@ func (a BurnAlert) BurnFactor(period time.Duration) slo.Ratio {
 	return k
 }
 
+// exactFactor is BurnFactor without a limit to its range; nil if there is none.
+func (a BurnAlert) exactFactor(period time.Duration) *big.Rat {
+	if a.Factor.IsSet() || a.Long <= 0 || !a.Spend.IsSet() {
+		return a.Factor.Rat()
+	}
+	k := big.NewRat(int64(period), int64(a.Long))
+	return k.Mul(k, a.Spend.Rat())
+}
+
 // DetectionTime returns how long a constant error ratio e (0..1) must last,
 // from zero errors before it, until the alert fires: Long*k*(1-S)/e. It is
-// false if the alert never fires at that ratio. The time to scrape and to
-// evaluate comes on top.
+// false if the alert never fires at that ratio, or if the alert or the
+// objective is not set. The time to scrape and to evaluate comes on top.
 func (a BurnAlert) DetectionTime(objective slo.Objective, period time.Duration, e float64) (time.Duration, bool) {
-	limit := a.limit(objective, period)
-	if !(e > limit) {
+	limit, ok := a.limit(objective, period)
+	if !ok || !(e > limit) {
 		return 0, false
 	}
 	return time.Duration(float64(a.Long) * limit / e), true
@@ -113,24 +123,29 @@ func (a BurnAlert) DetectionTime(objective slo.Objective, period time.Duration, 
 // ratio e (0..1) has ended: the shorter of the two windows w less w*k*(1-S)/e.
 // It holds for faults that lasted long enough to fill that window.
 func (a BurnAlert) ResetTime(objective slo.Objective, period time.Duration, e float64) (time.Duration, bool) {
-	limit := a.limit(objective, period)
-	if !(e > limit) {
+	limit, ok := a.limit(objective, period)
+	if !ok || !(e > limit) {
 		return 0, false
 	}
 	return time.Duration(float64(a.shortest()) * (1 - limit/e)), true
 }
 
-// limit is the error ratio above which the alert fires, k*(1-S), as a float.
-func (a BurnAlert) limit(objective slo.Objective, period time.Duration) float64 {
-	f, _ := a.exactLimit(objective, period).Float64()
-	return f
+// limit is the error ratio above which the alert fires, k*(1-S), as a float;
+// false if there is none.
+func (a BurnAlert) limit(objective slo.Objective, period time.Duration) (float64, bool) {
+	limit := a.exactLimit(objective, period)
+	if limit == nil || limit.Sign() <= 0 {
+		return 0, false
+	}
+	f, _ := limit.Float64()
+	return f, true
 }
 
+// exactLimit is limit, exactly; nil if there is none.
 func (a BurnAlert) exactLimit(objective slo.Objective, period time.Duration) *big.Rat {
-	k := a.Factor.Rat()
-	if k == nil {
-		k = big.NewRat(int64(period), int64(a.Long))
-		k.Mul(k, a.Spend.Rat())
+	k := a.exactFactor(period)
+	if k == nil || !objective.IsSet() {
+		return nil
 	}
 	return k.Mul(k, objective.Budget().Rat())
 }
@@ -153,12 +168,14 @@ func (a BurnAlert) check(path string, scrape time.Duration, p *sre.Problems) {
 	if a.Long < time.Minute || a.Long > slo.MaxWindow {
 		p.Add(path+".long", "out_of_range", a.Long, "1m to 9600h (400 days)")
 	}
+	const scrapes = "at least four scrape intervals of %s: fewer samples make the rate unreliable"
 	switch {
-	case a.Short == 0:
-	case a.Short < 0 || a.Short >= a.Long:
+	case a.Short < 0 || a.Short > 0 && a.Short >= a.Long:
 		p.Add(path+".short", "out_of_range", a.Short, "less than long, or 0 for none")
-	case a.Short < 4*scrape:
-		p.Add(path+".short", "too_short", a.Short, fmt.Sprintf("at least four scrape intervals, %s: fewer samples make the rate unreliable", 4*scrape))
+	case a.Short > 0 && a.Short/4 < scrape: // 4*scrape could overflow
+		p.Add(path+".short", "too_short", a.Short, fmt.Sprintf(scrapes, scrape))
+	case a.Short == 0 && a.Long >= time.Minute && a.Long/4 < scrape:
+		p.Add(path+".long", "too_short", a.Long, fmt.Sprintf(scrapes, scrape))
 	}
 	switch {
 	case a.Spend.IsSet() && a.Factor.IsSet():
@@ -192,10 +209,10 @@ func (a BurnAlert) fits(path string, s *slo.Compiled, p *sre.Problems) {
 		return
 	}
 	if a.exactLimit(s.Objective(), period).Cmp(big.NewRat(1, 1)) >= 0 {
-		p.Add(path, "unreachable", a.BurnFactor(period), fmt.Sprintf("a factor below %s: with the objective %s even a full outage burns no faster",
+		p.Add(path, "unreachable", a.factorText(period), fmt.Sprintf("a factor below %s: with the objective %s even a full outage burns no faster",
 			trimFloat(1/s.Objective().Budget().Float()), s.Objective()))
 	}
-	if a.Spend.IsSet() && a.BurnFactor(period).IsSet() && a.BurnFactor(period).Compare(one) < 0 {
+	if a.Spend.IsSet() && a.exactFactor(period).Cmp(big.NewRat(1, 1)) < 0 {
 		p.Add(path+".spend", "too_low", a.Spend, fmt.Sprintf("at least %s for %s: below that it fires at a burn that never spends the budget",
 			trimFloat(100*float64(a.Long)/float64(period))+"%", s.ID()))
 	}

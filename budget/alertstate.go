@@ -45,7 +45,8 @@ type AlertStatus struct {
 // EvaluateAlerts appends the state of every alert of the policy to dst, in the
 // policy's order, and returns the extended slice. An alert neither fires nor
 // rests on data that is not there: it is unknown. It does not allocate if dst
-// has room and no burn rate lies within 1 part in 10^14 of its factor.
+// has room and no burn rate lies within 1 part in 10^14 of its factor; windows
+// without events are no exception.
 func (c *Compiled) EvaluateAlerts(dst []AlertStatus, st Status) []AlertStatus {
 	for i := range c.alerts {
 		dst = append(dst, c.evaluate(&c.alerts[i], &st))
@@ -113,6 +114,9 @@ func covers(covered, span time.Duration, least slo.Ratio) bool {
 // exceeded reports whether the window burns faster than the alert's factor,
 // exactly; limit is the error ratio of that burn, with a few roundings.
 func (a *alert) exceeded(st *Status, w *slo.Counts, limit float64) bool {
+	if w.Bad == 0 {
+		return false // also of no events, on which exact.Above could not be sure
+	}
 	if above, sure := exact.Above(w.Bad, w.Good+w.Bad, limit); sure {
 		return above
 	}

@@ -47,8 +47,13 @@ func (p Purpose) MarshalText() ([]byte, error) {
 	return []byte(p.String()), nil
 }
 
-// UnmarshalText reads what [ParsePurpose] reads.
+// UnmarshalText reads what [ParsePurpose] reads, and "unknown", which is how
+// the zero value is written.
 func (p *Purpose) UnmarshalText(text []byte) error {
+	if string(text) == purposeNames[PurposeUnknown] {
+		*p = PurposeUnknown
+		return nil
+	}
 	v, err := ParsePurpose(string(text))
 	if err == nil {
 		*p = v

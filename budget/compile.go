@@ -12,6 +12,7 @@ import (
 )
 
 // Compiled is a checked policy. It is immutable and safe for concurrent use.
+// The zero value decides nothing.
 type Compiled struct {
 	policy     Policy
 	thresholds []threshold
@@ -64,13 +65,9 @@ func newCompiled(policy Policy) *Compiled {
 
 func newThreshold(t Threshold, hysteresis slo.Ratio) threshold {
 	ready := threshold{Threshold: t}
-	ready.enter, _ = t.Below.OneMinus()
-	ready.leave = ready.enter
-	if upper, ok := t.Below.Add(hysteresis); ok {
-		if leave, ok := upper.OneMinus(); ok {
-			ready.leave = leave
-		}
-	}
+	ready.enter, _ = t.Below.OneMinus() // all three fit, or Compile has refused
+	upper, _ := t.Below.Add(hysteresis)
+	ready.leave, _ = upper.OneMinus()
 	ready.enterFloat, ready.leaveFloat = ready.enter.Float(), ready.leave.Float()
 	return ready
 }

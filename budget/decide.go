@@ -17,17 +17,34 @@ const MaxSkew = time.Minute
 // statuses does not matter.
 //
 // An exempt change is allowed, whatever else holds. For any other, each of
-// these makes the outcome Unknown: no status at all, one with an Err, one that
-// is older than MaxAge (plus a slice) or from the future, one with less than
-// MinCoverage, and one without any event.
+// these makes the outcome Unknown, unless something else refuses it: no status
+// at all, one with an Err, one that is older than MaxAge (plus a slice) or from
+// the future, one with less than MinCoverage, and one without any event. Burn
+// alerts are judged by their own coverage, so they can refuse where the period
+// is unknown; but not on a status that is too old.
 //
-// prev is the Budget field of the previous decision about the same SLOs, or
-// Unknown if there is none; only hysteresis uses it.
+// prev is the Budget field of the previous decision about the same SLOs, or,
+// as long as that was Unknown, of the last one that was not, so that a failed
+// measurement does not end a freeze; Unknown if there is none. Only hysteresis
+// uses it.
+//
+// A purpose or prev that is not declared is taken as unknown. A Compiled that
+// [Policy.Compile] did not make decides nothing: the outcome is Unknown.
 //
 // Decide does not allocate for one status away from a tie; otherwise it copies
 // statuses. Reasons, text and JSON of the Decision are made when asked for.
 func (c *Compiled) Decide(statuses []Status, change Change, prev sre.Outcome, now time.Time) Decision {
-	d := Decision{policy: c, change: change, prev: prev, now: now}
+	if int(change.Purpose) >= len(purposeNames) {
+		change.Purpose = PurposeUnknown
+	}
+	if prev > sre.Deny {
+		prev = sre.Unknown
+	}
+	d := Decision{change: change, prev: prev, now: now}
+	if c == nil || c.digest == "" {
+		return d
+	}
+	d.policy = c
 	if len(statuses) == 1 {
 		d.one, d.n = statuses[0], 1
 	} else {
@@ -44,15 +61,17 @@ type Decision struct {
 	// Outcome is the verdict.
 	Outcome sre.Outcome
 
-	// Budget is the verdict that a feature would have got. Pass it as prev to
-	// the next decision: an exempt change must not end a freeze.
+	// Budget is the verdict that a feature would have got. Unless it is Unknown,
+	// keep it and pass it as prev to the next decision: neither an exempt change
+	// nor a failed measurement must end a freeze.
 	Budget sre.Outcome
 
 	// EarliestAt is the earliest instant at which it makes sense to ask again
 	// after Hold or Deny, or zero if that is not known. For a burn alert the
 	// short window is clean by then if nothing bad happens meanwhile; a calendar
-	// budget is whole again when its period ends. A rolling budget comes back as
-	// old errors leave the window, which a Status does not hold.
+	// budget is whole again when its period ends. If that is over since the
+	// measurement, it is Now: measure again. A rolling budget comes back as old
+	// errors leave the window, which a Status does not hold.
 	EarliestAt time.Time
 
 	policy *Compiled
@@ -174,7 +193,9 @@ func (d *Decision) judge(visit func(finding)) {
 		d.Outcome = sre.Allow
 	}
 	if j.known && (d.Outcome == sre.Hold || d.Outcome == sre.Deny) {
-		d.EarliestAt = j.earliest
+		if d.EarliestAt = j.earliest; d.EarliestAt.Before(d.now) {
+			d.EarliestAt = d.now
+		}
 	}
 }
 
@@ -237,8 +258,8 @@ func (j *judgement) budget(st *Status) {
 	if unknown != "" {
 		j.add(finding{code: unknown, outcome: sre.Unknown}, time.Time{})
 	}
-	if st.slo == nil || st.err != nil {
-		return
+	if unknown == codeSourceFailed || unknown == codeStale || unknown == codeFromFuture {
+		return // the alerts of another time say nothing of now
 	}
 	quiet := unknown == ""
 	if quiet {

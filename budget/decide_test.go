@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
+	"math"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -49,22 +51,20 @@ func TestEngineAgreesWithRationals(t *testing.T) {
 			spec := f.SLO.Spec()
 			return spec.Window.Unit == slo.NoUnit && spec.Window.Length >= 7*day && spec.Budgeting.Slice <= time.Minute
 		}).Draw(t, "facts").Covered(1)
-		if rapid.Bool().Draw(t, "at a threshold") { // exactly at remaining = 1/3
+		if f.SLO.Spec().Budgeting.Slice == 0 && rapid.Bool().Draw(t, "at a threshold") { // exactly at remaining = 1/3
 			num, den := f.SLO.Objective().Budget().Fraction()
 			f.Period.Bad = float64(2 * num * 1000)
 			f.Period.Good = float64(3*den*1000) - f.Period.Bad
 		}
 		st := f.Status()
-		if want := naiveAlerts(compiled.Policy(), st); true {
-			var got []string
-			for i, a := range compiled.EvaluateAlerts(nil, st) {
-				if a.State == budget.Firing {
-					got = append(got, policy.Alerts[i].Name)
-				}
+		var firing []string
+		for i, a := range compiled.EvaluateAlerts(nil, st) {
+			if a.State == budget.Firing {
+				firing = append(firing, policy.Alerts[i].Name)
 			}
-			if diff := cmp.Diff(want, got); diff != "" {
-				t.Fatalf("%s: alerts (-naive +engine):\n%s", f, diff)
-			}
+		}
+		if diff := cmp.Diff(naiveAlerts(compiled.Policy(), st), firing); diff != "" {
+			t.Fatalf("%s: alerts (-naive +engine):\n%s", f, diff)
 		}
 		got := compiled.Decide([]budget.Status{st}, budget.Change{Purpose: budget.Feature}, sre.Unknown, now).Outcome
 		if want := naiveDecide(compiled.Policy(), st); got != want {
@@ -74,14 +74,151 @@ func TestEngineAgreesWithRationals(t *testing.T) {
 }
 
 func TestDecideDoesNotAllocateForOneStatus(t *testing.T) {
-	policy := budget.Workbook().MustCompile()
-	statuses := []budget.Status{steady(availability("checkout"), policy, 10_000, 0.0002)}
-	if n := testing.AllocsPerRun(100, func() { policy.Decide(statuses, budget.Change{}, sre.Unknown, now) }); n != 0 {
-		t.Errorf("Decide allocates %v times, want 0", n)
+	policy := budget.Workbook()
+	policy.Thresholds = append(policy.Thresholds, budget.Threshold{Name: "touched", Below: slo.MustParseRatio("1"), Effect: sre.Warn})
+	compiled, s := policy.MustCompile(), availability("checkout")
+	idle := []slo.Counts{window(30*day, 1e6, 0)} // nothing happened lately
+	for _, span := range compiled.Spans(s) {
+		idle = append(idle, window(span, 0, 0))
 	}
-	dst := make([]budget.AlertStatus, 0, 4)
-	if n := testing.AllocsPerRun(100, func() { dst = policy.EvaluateAlerts(dst[:0], statuses[0]) }); n != 0 {
-		t.Errorf("EvaluateAlerts allocates %v times, want 0", n)
+	for name, st := range map[string]budget.Status{
+		"steady":   steady(s, compiled, 10_000, 0.0002),
+		"flawless": steady(s, compiled, 10_000, 0),
+		"burning":  burning(s, 1.5, 20),
+		"idle":     budget.NewStatus(s, now, idle[0], idle[1:]...),
+	} {
+		statuses := []budget.Status{st}
+		if n := testing.AllocsPerRun(100, func() { compiled.Decide(statuses, budget.Change{}, sre.Unknown, now) }); n != 0 {
+			t.Errorf("%s: Decide allocates %v times, want 0", name, n)
+		}
+		dst := make([]budget.AlertStatus, 0, 4)
+		if n := testing.AllocsPerRun(100, func() { dst = compiled.EvaluateAlerts(dst[:0], st) }); n != 0 {
+			t.Errorf("%s: EvaluateAlerts allocates %v times, want 0", name, n)
+		}
+	}
+}
+
+// What Policy.Compile did not make lets nothing pass, not even what is exempt.
+func TestOnlyACompiledPolicyDecides(t *testing.T) {
+	var zero budget.Compiled
+	for _, policy := range []*budget.Compiled{nil, &zero} {
+		d := policy.Decide([]budget.Status{burning(availability("a"), 0, 0)}, budget.Change{Purpose: budget.Rollback}, sre.Allow, now)
+		if d.Outcome != sre.Unknown || d.Budget != sre.Unknown || d.Err() == nil || len(d.Reasons()) == 0 || d.Digest() == "" {
+			t.Errorf("decided %s with reasons %v, want unknown", d.Outcome, d.Reasons())
+		}
+	}
+}
+
+func TestUndeclaredWordsAreUnknown(t *testing.T) {
+	policy := budget.Workbook().MustCompile()
+	statuses := []budget.Status{burning(availability("a"), 1.5, 0)}
+	got := policy.Decide(statuses, budget.Change{Purpose: 99}, 99, now)
+	if want := policy.Decide(statuses, budget.Change{}, sre.Unknown, now); got.Digest() != want.Digest() {
+		t.Errorf("an undeclared purpose and outcome before make\n%s\nwant\n%s", got, want)
+	}
+}
+
+// A firing alert is news for as long as its status is fresh.
+func TestOldAlertsRefuseNothing(t *testing.T) {
+	policy := budget.Workbook()
+	policy.Alerts[0].Effect = sre.Deny
+	for age, want := range map[time.Duration]sre.Outcome{0: sre.Deny, 15 * time.Minute: sre.Deny, 16 * time.Minute: sre.Unknown, -2 * time.Minute: sre.Unknown} {
+		d := policy.MustCompile().Decide([]budget.Status{burning(availability("a"), 0.5, 20)}, budget.Change{}, sre.Unknown, now.Add(age))
+		if d.Outcome != want {
+			t.Errorf("%s after the measurement: %s, want %s\n%s", age, d.Outcome, want, d)
+		}
+	}
+}
+
+func TestEarliestIsNeverBeforeNow(t *testing.T) {
+	policy := budget.Workbook()
+	policy.Alerts[0].Effect = sre.Hold
+	for age, want := range map[time.Duration]time.Duration{0: 5 * time.Minute, 4 * time.Minute: 5 * time.Minute, 10 * time.Minute: 10 * time.Minute} {
+		d := policy.MustCompile().Decide([]budget.Status{burning(availability("a"), 0.5, 20)}, budget.Change{}, sre.Unknown, now.Add(age))
+		if got := d.EarliestAt.Sub(now); got != want {
+			t.Errorf("judged %s after the measurement: earliest %s after it, want %s", age, got, want)
+		}
+	}
+}
+
+// The documented loop: keep Budget unless it is Unknown.
+func TestAFailedMeasurementDoesNotEndAFreeze(t *testing.T) {
+	policy := budget.Workbook()
+	policy.Hysteresis = slo.MustParseRatio("5%")
+	compiled, s := policy.MustCompile(), availability("a")
+	prev := sre.Unknown
+	for i, step := range []struct {
+		status budget.Status
+		want   sre.Outcome
+	}{
+		{burning(s, 0.97, 0), sre.Allow},
+		{burning(s, 1.01, 0), sre.Deny},
+		{budget.Failed(s, now, errors.New("down")), sre.Unknown},
+		{burning(s, 0.97, 0), sre.Deny},
+		{burning(s, 0.95, 0), sre.Allow},
+	} {
+		d := compiled.Decide([]budget.Status{step.status}, budget.Change{}, prev, now)
+		if d.Outcome != step.want {
+			t.Errorf("step %d: %s, want %s", i, d.Outcome, step.want)
+		}
+		if d.Budget != sre.Unknown {
+			prev = d.Budget
+		}
+	}
+}
+
+// Nothing that is rounded for reading reads like the limit that it does not
+// touch.
+func TestExplanationsDoNotRoundOntoALimit(t *testing.T) {
+	workbook, s := budget.Workbook(), availability("a")
+	workbook.Alerts = workbook.Alerts[:1]
+	policy := workbook.MustCompile()
+	for _, row := range []struct {
+		name      string
+		good, bad float64 // of the period
+		hour      float64 // bad of 10 million in the last hour
+		want      string
+	}{
+		{"just overspent", 999e6 - 1, 1e6 + 1, 0, "a has -0.0001% of its error budget left, below the 0% of threshold exhausted"},
+		{"just not", 999e6 + 1, 1e6 - 1, 0, "a has 0.0001% of its error budget left"},
+		{"spent exactly", 999e6, 1e6, 0, "a has 0.00% of its error budget left"},
+		{"one bad event", 1e9 - 1, 1, 0, "a has 99.9999% of its error budget left"},
+		{"one bad event's SLI", 1e9 - 1, 1, 0, "= 99.9999999%\n"},
+		{"an SLI just below its objective", 999e6 - 1, 1e6 + 1, 0, "= 99.8999999%\n"},
+		{"just firing", 1e6, 0, 144_001, "14.4001 times the sustainable rate over 1h"},
+		{"just not firing", 1e6, 0, 143_999, "14.3999 over 1h, 200 over 5m; fires above 14.4: inactive"},
+		{"at the factor", 1e6, 0, 144_000, "14.4 over 1h, 200 over 5m; fires above 14.4: inactive"},
+	} {
+		st := budget.NewStatus(s, now, window(30*day, row.good, row.bad), window(time.Hour, 1e7-row.hour, row.hour), window(5*time.Minute, 800_000, 200_000))
+		if got := policy.Decide([]budget.Status{st}, budget.Change{}, sre.Unknown, now).Explain(); !strings.Contains(got, row.want) {
+			t.Errorf("%s: want %q in\n%s", row.name, row.want, got)
+		}
+	}
+}
+
+func TestPurposeReadsBackFromItsText(t *testing.T) {
+	for p := budget.PurposeUnknown; p <= budget.Rollback; p++ {
+		text, err := p.MarshalText()
+		back := budget.Purpose(77)
+		if err != nil || back.UnmarshalText(text) != nil || back != p {
+			t.Errorf("%s is written %q and read back as %s", p, text, back)
+		}
+	}
+}
+
+// What a caller does with a policy, before or after, does not reach the
+// compiled one.
+func TestCompiledPolicySharesNothing(t *testing.T) {
+	policy := budget.Tiered()
+	policy.Alerts, policy.Exempt = budget.WorkbookAlerts(), []budget.Purpose{budget.Rollback}
+	compiled := policy.MustCompile()
+	before := compiled.Markdown()
+	for _, p := range []budget.Policy{policy, compiled.Policy()} {
+		p.Thresholds[0].Criticality[0] = slo.Low
+		p.Thresholds[1].Effect, p.Alerts[0].Long, p.Exempt[0] = sre.Warn, time.Minute, budget.Reliability
+	}
+	if after := compiled.Markdown(); after != before || compiled.Policy().MustCompile().Digest() != compiled.Digest() {
+		t.Errorf("the compiled policy changed:\n%s", after)
 	}
 }
 
@@ -91,7 +228,11 @@ func burning(s *slo.Compiled, consumed, burn float64) budget.Status {
 	share := s.Objective().Budget().Float()
 	start, _ := s.Period(now)
 	counts := func(span time.Duration, ratio float64) slo.Counts {
-		return window(span, 1e6*(1-ratio), 1e6*ratio)
+		total := 1e6
+		if slice := s.Spec().Budgeting.Slice; slice > 0 {
+			total = float64(span / slice)
+		}
+		return window(span, total*(1-ratio), total*ratio)
 	}
 	return budget.NewStatus(s, now, counts(now.Sub(start), consumed*share),
 		counts(time.Hour, burn*share), counts(5*time.Minute, burn*share), counts(6*time.Hour, burn*share), counts(30*time.Minute, burn*share),
@@ -254,6 +395,12 @@ func TestInvalidPoliciesNameEveryProblem(t *testing.T) {
 		{"exempt features", budget.Policy{Thresholds: budget.Workbook().Thresholds, Exempt: []budget.Purpose{budget.Feature, 77}}, []string{"exempt[0] not_allowed", "exempt[1] unknown_purpose"}},
 		{"knobs out of range", budget.Policy{Thresholds: budget.Workbook().Thresholds, Hysteresis: ratio("-1%"), MinCoverage: ratio("0"), MinAlertCoverage: ratio("2"), MaxAge: -1, ScrapeInterval: -1},
 			[]string{"hysteresis out_of_range", "min_alert_coverage out_of_range", "min_coverage out_of_range", "max_age out_of_range", "scrape_interval out_of_range"}},
+		{"durations beyond any use", budget.Policy{Alerts: budget.WorkbookAlerts()[:1], MaxAge: math.MaxInt64, ScrapeInterval: math.MaxInt64 / 2},
+			[]string{"max_age out_of_range", "scrape_interval out_of_range", "alerts[0].short too_short"}},
+		{"a threshold for no service", budget.Policy{Thresholds: []budget.Threshold{{Name: "a", Below: ratio("0"), Effect: sre.Deny, Criticality: []slo.Criticality{}}}}, []string{"thresholds[0].criticality empty"}},
+		{"an effect that could never end", budget.Policy{Thresholds: []budget.Threshold{{Name: "a", Below: ratio("90%"), Effect: sre.Deny}}, Hysteresis: ratio("10.1%")}, []string{"thresholds[0].below out_of_range"}},
+		{"an effect that a whole budget ends", budget.Policy{Thresholds: []budget.Threshold{{Name: "a", Below: ratio("90%"), Effect: sre.Deny}}, Hysteresis: ratio("10%")}, nil},
+		{"a threshold out of range", budget.Policy{Thresholds: []budget.Threshold{{Name: "a", Below: ratio("-9223372036854775807/1"), Effect: sre.Deny}}}, []string{"thresholds[0].below too_precise"}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			_, err := row.policy.Compile()
@@ -287,7 +434,9 @@ func TestReadTurnsEveryFailureIntoUnknown(t *testing.T) {
 		want sre.Outcome
 	}{
 		{"a sound source", answer(func(c []slo.Counts) []slo.Counts { return c }), s, sre.Allow},
-		{"a failing source", slo.SourceFunc(func(context.Context, *slo.Compiled, time.Time, []time.Duration) ([]slo.Counts, error) { return nil, down }), s, sre.Unknown},
+		{"a failing source", slo.SourceFunc(func(context.Context, *slo.Compiled, time.Time, []time.Duration) ([]slo.Counts, error) {
+			return nil, down
+		}), s, sre.Unknown},
 		{"too few answers", answer(func(c []slo.Counts) []slo.Counts { return c[1:] }), s, sre.Unknown},
 		{"answers in another order", answer(func(c []slo.Counts) []slo.Counts { c[0], c[1] = c[1], c[0]; return c }), s, sre.Unknown},
 		{"a negative count", answer(func(c []slo.Counts) []slo.Counts { c[2].Bad = -1; return c }), s, sre.Unknown},
@@ -302,7 +451,9 @@ func TestReadTurnsEveryFailureIntoUnknown(t *testing.T) {
 			}
 		})
 	}
-	if st := budget.Read(t.Context(), slo.SourceFunc(func(context.Context, *slo.Compiled, time.Time, []time.Duration) ([]slo.Counts, error) { return nil, down }), s, policy, now); !errors.Is(st.Err(), down) {
+	if st := budget.Read(t.Context(), slo.SourceFunc(func(context.Context, *slo.Compiled, time.Time, []time.Duration) ([]slo.Counts, error) {
+		return nil, down
+	}), s, policy, now); !errors.Is(st.Err(), down) {
 		t.Errorf("the status carries %v, want the error of the source", st.Err())
 	}
 }

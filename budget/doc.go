@@ -19,5 +19,6 @@
 // The package is pure but for Read: time is an argument. Comparisons with
 // thresholds are exact on the counts given. What is not known never lets a
 // change pass, unless the change is exempt: a rollback must not wait for a
-// metrics server. Everything here is immutable and safe for concurrent use.
+// metrics server. Compiled, Status and Decision are immutable and safe for
+// concurrent use.
 package budget

@@ -95,6 +95,9 @@ type statusJSON struct {
 	Service     string       `json:"service"`
 	Objective   string       `json:"objective"`
 	Window      string       `json:"window"`
+	Method      string       `json:"method,omitempty"`  // unless Occurrences
+	Slice       string       `json:"slice,omitempty"`   // unless Occurrences
+	Missing     string       `json:"missing,omitempty"` // unless Ignore
 	Criticality string       `json:"criticality"`
 	At          string       `json:"at"`
 	PeriodStart string       `json:"period_start"`
@@ -109,10 +112,17 @@ type statusJSON struct {
 
 func (st *Status) json() statusJSON {
 	if st.slo == nil {
-		return statusJSON{Error: ErrNotMeasured.Error()}
+		return statusJSON{Error: st.Err().Error()}
 	}
 	out := statusJSON{SLO: st.slo.ID(), Service: st.slo.Service(), Objective: st.slo.Objective().String(),
 		Window: st.slo.Spec().Window.String(), Criticality: st.slo.Criticality().String(), At: utc(st.at), PeriodStart: utc(st.start), PeriodEnd: utc(st.end)}
+	spec := st.slo.Spec()
+	if spec.Budgeting.Slice > 0 {
+		out.Method, out.Slice = spec.Budgeting.Method.String(), spec.Budgeting.Slice.String()
+	}
+	if spec.Missing != slo.Ignore {
+		out.Missing = spec.Missing.String()
+	}
 	if st.err != nil {
 		out.Error = st.err.Error()
 		return out

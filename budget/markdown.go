@@ -2,8 +2,10 @@ package budget
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
+	"github.com/sre-sdk/sre"
 	"github.com/sre-sdk/sre/slo"
 )
 
@@ -20,11 +22,11 @@ func (c *Compiled) Markdown() string {
 			fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", t.Name, t.Below.Percent(), services(t.Criticality), t.Effect)
 		}
 		if p.Hysteresis.Sign() > 0 {
-			fmt.Fprintf(&b, "\nA threshold that has had its effect keeps it until remaining is %s above it.\n", p.Hysteresis.Percent())
+			fmt.Fprintf(&b, "\nAfter a verdict as bad as a threshold's, that threshold keeps its effect until remaining is %s above it.\n", p.Hysteresis.Percent())
 		}
 	}
 	if len(p.Alerts) > 0 {
-		b.WriteString("\n## When the budget burns too fast\n\nAn alert fires while the burn rate of both windows is above its factor. Burn rate 1 spends the budget in exactly one period.\n\n")
+		b.WriteString("\n## When the budget burns too fast\n\nAn alert fires while the burn rate of each of its windows is above its factor. Burn rate 1 spends the budget in exactly one period.\n\n")
 		b.WriteString("| Name | Long window | Short window | Factor | Severity | A feature meets |\n|---|---|---|---|---|---|\n")
 		for _, a := range p.Alerts {
 			factor := a.Factor.String()
@@ -45,14 +47,21 @@ func (c *Compiled) Markdown() string {
 			names[i] = e.String()
 		}
 		fmt.Fprintf(&b, "- Changes of these purposes always pass: %s.\n", strings.Join(names, ", "))
+	} else {
+		b.WriteString("- No change passes whatever the budget.\n")
 	}
 	if p.FreezeReliability {
 		b.WriteString("- Reliability work is held back like a feature.\n")
 	} else {
 		b.WriteString("- Reliability work goes on with a warning where a feature is held back.\n")
 	}
-	fmt.Fprintf(&b, "- At least %s of the window must have been measured, and %s of each alert's windows; with less the budget is unknown.\n", p.MinCoverage.Percent(), p.MinAlertCoverage.Percent())
+	fmt.Fprintf(&b, "- At least %s of the window must have been measured, and %s of each window of an alert; with less the budget, or the alert, is unknown.\n", p.MinCoverage.Percent(), p.MinAlertCoverage.Percent())
 	fmt.Fprintf(&b, "- A measurement counts for %s.\n", duration(p.MaxAge))
+	if slices.ContainsFunc(p.Alerts, func(a BurnAlert) bool { return a.Effect != sre.Warn }) {
+		b.WriteString("- An unknown alert that could hold or deny makes the budget unknown; one that could only warn warns.\n")
+	} else if len(p.Alerts) > 0 {
+		b.WriteString("- An unknown alert warns.\n")
+	}
 	b.WriteString("- Of several SLOs the worst decides, and an unknown budget never lets a feature pass.\n")
 	return b.String()
 }

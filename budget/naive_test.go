@@ -49,10 +49,12 @@ func naiveAlerts(p budget.Policy, st budget.Status) []string {
 // naiveDecide judges a feature on one status without history.
 func naiveDecide(p budget.Policy, st budget.Status) sre.Outcome {
 	outcome := sre.Allow
-	if consumed := st.ConsumedRat(); consumed == nil {
+	c := st.Measured()
+	if total := new(big.Rat).Add(rational(c.Good), rational(c.Bad)); total.Sign() == 0 {
 		outcome = sre.Unknown
 	} else {
-		remaining := new(big.Rat).Sub(big.NewRat(1, 1), consumed)
+		allowed := new(big.Rat).Mul(total, st.SLO().Objective().Budget().Rat())
+		remaining := new(big.Rat).Sub(big.NewRat(1, 1), new(big.Rat).Quo(rational(c.Bad), allowed))
 		for _, t := range p.Thresholds {
 			if remaining.Cmp(t.Below.Rat()) < 0 && t.Criticality == nil {
 				outcome = sre.Worst(outcome, t.Effect)

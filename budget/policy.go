@@ -28,9 +28,11 @@ type Policy struct {
 	// either of them.
 	FreezeReliability bool
 
-	// Hysteresis keeps decisions from flapping at a threshold: once a threshold
-	// has had its effect, remaining must rise this far above it to end the
-	// effect. Default: 0.
+	// Hysteresis keeps decisions from flapping at a threshold: once the verdict
+	// has been as bad as a threshold's effect, remaining must rise this far above
+	// the threshold to end the effect. The verdict before is all that is known,
+	// so it counts the same if another SLO or an alert made it so bad. With no
+	// threshold may it make more than 100%. Default: 0.
 	Hysteresis slo.Ratio
 
 	// MinCoverage is the least share of the budget period that must have been
@@ -41,11 +43,13 @@ type Policy struct {
 	// default, 50%, because one lost scrape is a fifth of a five-minute window.
 	MinAlertCoverage slo.Ratio
 
-	// MaxAge is how old a Status may be when it is judged. Default: 15m.
+	// MaxAge is how old a Status may be when it is judged, at most
+	// [slo.MaxWindow]. Default: 15m.
 	MaxAge time.Duration
 
 	// ScrapeInterval is how often the metrics are scraped or the alerts
-	// evaluated, whichever is slower; short windows must hold four. Default: 1m.
+	// evaluated, whichever is slower; the shortest window of each alert must hold
+	// four. Default: 1m.
 	ScrapeInterval time.Duration
 }
 
@@ -61,7 +65,7 @@ type Threshold struct {
 	Effect sre.Outcome // Warn or Deny; required
 
 	// Criticality limits the threshold to SLOs of services that are as
-	// critical. Default (nil): all.
+	// critical. Default (nil): all. An empty list is refused.
 	Criticality []slo.Criticality
 }
 
@@ -103,7 +107,7 @@ func (policy Policy) Compile() (*Compiled, error) {
 	}
 	for i, t := range policy.Thresholds {
 		path := fmt.Sprintf("thresholds[%d]", i)
-		t.check(path, &p)
+		t.check(path, policy.Hysteresis, &p)
 		unique(path, t.Name)
 	}
 	for i, a := range policy.Alerts {
@@ -176,11 +180,13 @@ func (policy Policy) checkKnobs(p *sre.Problems) {
 	if policy.MinCoverage.Sign() == 0 {
 		p.Add("min_coverage", "out_of_range", policy.MinCoverage, "more than 0%: a budget that was not measured is unknown")
 	}
-	if policy.MaxAge < 0 {
-		p.Add("max_age", "out_of_range", policy.MaxAge, "a positive duration")
-	}
-	if policy.ScrapeInterval < 0 {
-		p.Add("scrape_interval", "out_of_range", policy.ScrapeInterval, "a positive duration")
+	for _, d := range []struct {
+		path  string
+		value time.Duration
+	}{{"max_age", policy.MaxAge}, {"scrape_interval", policy.ScrapeInterval}} {
+		if d.value < 0 || d.value > slo.MaxWindow {
+			p.Add(d.path, "out_of_range", d.value, "a positive duration of at most 9600h (400 days)")
+		}
 	}
 	for i, purpose := range policy.Exempt {
 		path := fmt.Sprintf("exempt[%d]", i)
@@ -193,16 +199,26 @@ func (policy Policy) checkKnobs(p *sre.Problems) {
 	}
 }
 
-func (t Threshold) check(path string, p *sre.Problems) {
+func (t Threshold) check(path string, hysteresis slo.Ratio, p *sre.Problems) {
 	p.CheckID(path+".name", t.Name)
+	_, enterFits := t.Below.OneMinus()
+	upper, upperFits := t.Below.Add(hysteresis)
+	_, leaveFits := upper.OneMinus()
 	switch {
 	case !t.Below.IsSet():
 		p.Add(path+".below", "missing", nil, "a share of the budget, such as 10%, or 0 for an exhausted one")
 	case t.Below.Compare(one) > 0:
 		p.Add(path+".below", "out_of_range", t.Below, "at most 100%")
+	case !enterFits || !upperFits || !leaveFits:
+		p.Add(path+".below", "too_precise", t.Below, "a share that with the hysteresis makes a fraction of 64-bit numbers")
+	case hysteresis.Compare(one) <= 0 && upper.Compare(one) > 0:
+		p.Add(path+".below", "out_of_range", t.Below, fmt.Sprintf("at most 100%% with the hysteresis of %s: no budget could rise above that, so the effect would never end", hysteresis.Percent()))
 	}
 	if t.Effect != sre.Warn && t.Effect != sre.Deny {
 		p.Add(path+".effect", "not_allowed", t.Effect, "warn or deny")
+	}
+	if t.Criticality != nil && len(t.Criticality) == 0 {
+		p.Add(path+".criticality", "empty", nil, "at least one criticality, or none at all for every service")
 	}
 	for i, c := range t.Criticality {
 		if c == slo.CriticalityUnset || c > slo.Critical {

@@ -1,6 +1,7 @@
 package budget
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -28,7 +29,7 @@ type Status struct {
 
 	measured  slo.Counts // of the period, as the source gave them
 	good, bad float64    // of the period, missing data accounted for
-	allSlices float64    // > 0: the slices of the whole calendar period, of which the budget is a share
+	allSlices float64    // > 0: the whole slices of the calendar period, of which the budget is a share
 
 	windows []slo.Counts // as given, sorted by span, missing data accounted for in Good and Bad
 
@@ -50,24 +51,27 @@ var ErrNotMeasured = errors.New("budget: the SLO was not measured")
 // events at the mean rate of the measured time; where nothing was measured
 // there is no rate, and nothing is added.
 //
-// Counts that do not validate, spans that repeat and a wrong period make a
-// Status with an Err that carries every [sre.Problem].
+// Counts that do not validate, more slices than a span holds, spans that repeat
+// and a wrong period make a Status with an Err that carries every [sre.Problem].
 func NewStatus(s *slo.Compiled, at time.Time, period slo.Counts, windows ...slo.Counts) Status {
 	if s == nil {
 		return Status{}
 	}
 	var p sre.Problems
 	start, end := s.Period(at)
-	p.Merge("period", period.Validate())
+	slice := s.Spec().Budgeting.Slice
+	checkCounts("period", period, slice, &p)
 	if want := at.Sub(start); period.Span != want {
 		p.Add("period.span", "wrong_span", period.Span, want.String())
 	}
-	windows = slices.Clone(windows)
-	slices.SortFunc(windows, func(a, b slo.Counts) int { return int(min(max(a.Span-b.Span, -1), 1)) })
 	for i, w := range windows {
-		p.Merge(fmt.Sprintf("windows[%d]", i), w.Validate())
-		if i > 0 && w.Span == windows[i-1].Span {
-			p.Add(fmt.Sprintf("windows[%d].span", i), "duplicate", w.Span, "one window of each length")
+		checkCounts(fmt.Sprintf("windows[%d]", i), w, slice, &p)
+	}
+	windows = slices.Clone(windows)
+	slices.SortFunc(windows, func(a, b slo.Counts) int { return cmp.Compare(a.Span, b.Span) })
+	for i := 1; i < len(windows); i++ {
+		if windows[i].Span == windows[i-1].Span {
+			p.Add("windows", "duplicate", windows[i].Span, "one window of each length")
 		}
 	}
 	if err := p.Err("budget"); err != nil {
@@ -78,11 +82,23 @@ func NewStatus(s *slo.Compiled, at time.Time, period slo.Counts, windows ...slo.
 	}
 	st := Status{slo: s, at: at, start: start, end: end, measured: period, windows: windows}
 	st.good, st.bad = account(s, period)
-	st.share, st.length, st.slice = s.Objective().Budget().Float(), s.PeriodLength(), s.Spec().Budgeting.Slice
-	if st.slice > 0 && end.After(at) {
-		st.allSlices = float64(end.Sub(start)) / float64(st.slice)
+	st.share, st.length, st.slice = s.Objective().Budget().Float(), s.PeriodLength(), slice
+	if slice > 0 && end.After(at) {
+		st.allSlices = float64(end.Sub(start) / slice)
 	}
 	return st
+}
+
+// checkCounts records what is wrong with the counts of one span.
+func checkCounts(path string, c slo.Counts, slice time.Duration, p *sre.Problems) {
+	p.Merge(path, c.Validate())
+	if slice <= 0 {
+		return
+	}
+	const rounding = 1 + 1e-9 // of the sum of up to slo.MaxSlices ratios
+	if most := float64(c.Span) / float64(slice); c.Total() > most*rounding {
+		p.Add(path, "too_many_slices", c.Total(), fmt.Sprintf("at most %v slices of %s", most, slice))
+	}
 }
 
 // account returns good and bad with unmeasured time counted as the SLO says.
@@ -175,12 +191,17 @@ func (st Status) SLI() (float64, bool) {
 func (st Status) Budget() float64 { return st.share * st.base() }
 
 // Consumed returns the share of the budget that is spent; above 1 it is
-// overspent. It is false if nothing is known.
-func (st Status) Consumed() (float64, bool) {
-	if !st.known() {
+// overspent. It is false if nothing is known. Like Remaining and Left it is the
+// float64 nearest to the exact value, so that Remaining has the exact sign.
+func (st Status) Consumed() (float64, bool) { return nearest(st.ConsumedRat()) }
+
+// nearest returns the float64 nearest to x, and false for nil.
+func nearest(x *big.Rat) (float64, bool) {
+	if x == nil {
 		return 0, false
 	}
-	return st.bad / st.Budget(), true
+	f, _ := x.Float64()
+	return f, true
 }
 
 // ConsumedRat is [Status.Consumed] as an exact rational, or nil.
@@ -195,23 +216,44 @@ func (st Status) ConsumedRat() *big.Rat {
 
 // Remaining returns 1-Consumed: 1 is the whole budget, 0 none, and a negative
 // share says by how much it is overspent. It is never clamped.
-func (st Status) Remaining() (float64, bool) {
-	consumed, ok := st.Consumed()
-	return 1 - consumed, ok
+func (st Status) Remaining() (float64, bool) { return nearest(st.remainingRat()) }
+
+func (st *Status) remainingRat() *big.Rat {
+	consumed := st.ConsumedRat()
+	if consumed == nil {
+		return nil
+	}
+	return consumed.Sub(big.NewRat(1, 1), consumed)
 }
 
 // Left returns how many more events or slices may be bad; negative when
 // overspent.
-func (st Status) Left() (float64, bool) {
-	return st.Budget() - st.bad, st.known()
+func (st Status) Left() (float64, bool) { return nearest(st.leftRat()) }
+
+func (st *Status) leftRat() *big.Rat {
+	remaining := st.remainingRat()
+	if remaining == nil {
+		return nil
+	}
+	remaining.Mul(remaining, st.slo.Objective().Budget().Rat())
+	return remaining.Mul(remaining, st.baseRat())
 }
 
-// TimeLeft returns for how long everything could be bad at the mean rate of
-// events until the budget is spent: Remaining*(1-S)*period. Negative when
-// overspent.
+// TimeLeft returns how long an outage in which everything is bad would take to
+// make as many bad events as Left, at their mean rate: Remaining*(1-S) of a
+// rolling window, of a calendar period so far, or, for slices, of the whole
+// calendar period. Negative when overspent.
 func (st Status) TimeLeft() (time.Duration, bool) {
 	remaining, ok := st.Remaining()
-	return time.Duration(remaining * st.share * float64(st.length)), ok
+	return time.Duration(remaining * st.share * float64(st.baseTime())), ok
+}
+
+// baseTime is the time that base was counted in.
+func (st *Status) baseTime() time.Duration {
+	if st.allSlices > 0 {
+		return time.Duration(st.allSlices) * st.slice
+	}
+	return st.measured.Span
 }
 
 // ConsumedOfForecast returns the share of the whole calendar period's budget
@@ -233,7 +275,7 @@ func (st Status) Coverage() float64 { return st.measured.Coverage() }
 // accounted for, and whether there is one.
 func (st Status) Window(span time.Duration) (slo.Counts, bool) {
 	i, ok := slices.BinarySearchFunc(st.windows, span, func(w slo.Counts, span time.Duration) int {
-		return int(min(max(w.Span-span, -1), 1))
+		return cmp.Compare(w.Span, span)
 	})
 	if !ok {
 		return slo.Counts{}, false
@@ -247,31 +289,47 @@ func (st Status) Window(span time.Duration) (slo.Counts, bool) {
 func (st Status) Burn(span time.Duration) (float64, bool) {
 	w, ok := st.Window(span)
 	if total := w.Total(); ok && total > 0 {
-		return w.Bad / (total * st.share), true
+		return w.Bad / total / st.share, true
 	}
 	return 0, false
 }
 
-// ExhaustedIn returns when the budget will be spent if it keeps burning as in
-// the window of that length: Remaining*period/burn. It is false if nothing
-// burns there. Rolling windows give budget back as old errors leave them, which
-// this does not count on, so it errs on the early side.
+// ExhaustedIn returns when the budget will be spent if events keep coming at
+// their mean rate and burn as in the window of that length; 0 if it is spent
+// already. It is false if nothing is known, if such a burn never spends it, or if
+// the calendar period, and with it the budget, ends before.
+//
+// For a rolling window that is Remaining*period/burn. Old errors that leave the
+// window give budget back, which this does not count on, so it errs on the early
+// side. For slices in a calendar window it is the same, of the whole period. The
+// budget of events in a calendar window grows as they come, so there it is
+// Remaining*elapsed/(burn-1).
 func (st Status) ExhaustedIn(span time.Duration) (time.Duration, bool) {
 	remaining, known := st.Remaining()
+	if known && remaining <= 0 {
+		return 0, true
+	}
 	burn, ok := st.Burn(span)
-	if !known || !ok || burn == 0 {
+	calendar := st.end.After(st.at)
+	if calendar && st.allSlices == 0 {
+		burn-- // a burn of 1 only keeps up with the budget
+	}
+	if !known || !ok || burn <= 0 {
 		return 0, false
 	}
-	left := remaining * float64(st.length) / burn
-	if left > math.MaxInt64 {
-		return 0, false // more than 292 years
+	left := remaining * float64(st.baseTime()) / burn
+	if left >= math.MaxInt64 || calendar && left >= float64(st.end.Sub(st.at)) {
+		return 0, false // in more than 292 years, or in another period
 	}
-	return time.Duration(max(left, 0)), true
+	return time.Duration(left), true
 }
 
 // spentAbove reports whether more than share of the budget is consumed,
 // exactly; float is share*(1-S) with at most a few roundings.
 func (st *Status) spentAbove(share slo.Ratio, float float64) bool {
+	if share.Sign() == 0 {
+		return st.bad > 0 // on which exact.Above could not be sure
+	}
 	if above, sure := exact.Above(st.bad, st.base(), float); sure {
 		return above
 	}

@@ -3,8 +3,12 @@ package budget_test
 import (
 	"fmt"
 	"math"
+	"math/big"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/sre-sdk/sre"
 	"github.com/sre-sdk/sre/budget"
@@ -237,6 +241,189 @@ func TestEventsOfACalendarMonth(t *testing.T) {
 	}
 }
 
+// An outage of TimeLeft makes as many bad events, or slices, as Left.
+func TestTimeLeftIsLeftInTime(t *testing.T) {
+	month := func(s *slo.SLO) { s.Window = slo.Calendar(slo.Month, "UTC") }
+	minutes := func(s *slo.SLO) { s.Budgeting = slo.ByTimeslices(time.Minute, slo.MustParseRatio("99%")) }
+	third := time.Date(2026, 2, 4, 0, 0, 0, 0, time.UTC)
+	for _, row := range []struct {
+		name  string
+		slo   *slo.Compiled
+		at    time.Time
+		start slo.Counts
+		left  string
+		time  time.Duration
+	}{
+		{"events of 30 days", availability("a"), now, window(30*day, 999_800, 200), "800", 2073600 * time.Millisecond},
+		{"events of the month so far", availability("a", month), third, window(3*day, 99_980, 20), "80", 207360 * time.Millisecond},
+		{"minutes of all of February", availability("a", month, minutes), third, window(3*day, 3*1440-10, 10), "30.32", 1819200 * time.Millisecond},
+	} {
+		st := budget.NewStatus(row.slo, row.at, row.start)
+		left, _ := st.Left()
+		got, ok := st.TimeLeft()
+		if fmt.Sprintf("%.6g", left) != row.left || !ok || (got-row.time).Abs() > time.Microsecond {
+			t.Errorf("%s: %v left, or %s, %v; want %s or %s", row.name, left, got, ok, row.left, row.time)
+		}
+	}
+}
+
+// ExhaustedIn of a calendar period, against a minute-by-minute replay of what
+// it assumes.
+func TestExhaustionOfACalendarMonth(t *testing.T) {
+	start := time.Date(2026, 2, 1, 0, 0, 0, 0, time.UTC) // 28 days
+	for _, sliced := range []bool{false, true} {
+		s := availability("a", func(s *slo.SLO) {
+			s.Objective, s.Window = objective("99%"), slo.Calendar(slo.Month, "UTC")
+			if sliced {
+				s.Budgeting = slo.ByRatioTimeslices(time.Minute)
+			}
+		})
+		for _, row := range []struct {
+			days, consumed, burn float64
+		}{{1, 0, 2}, {1, 0, 1}, {1, 0, 0.5}, {3, 0.5, 14.4}, {7, 0.9, 1.5}, {20, 0.2, 1.05}, {20, 0.5, 3}, {27, 0.99, 1.01}, {3, 1.5, 0}} {
+			elapsed := row.days * 1440
+			base := elapsed
+			if sliced {
+				base = 28 * 1440
+			}
+			bad := min(row.consumed*0.01*base, elapsed)
+			want, ok := time.Duration(0), false
+			for minute, b, total := elapsed, bad, base; minute < 28*1440; minute++ {
+				if b >= 0.01*total {
+					want, ok = time.Duration(minute-elapsed)*time.Minute, true
+					break
+				}
+				b += 0.01 * row.burn
+				if !sliced {
+					total++
+				}
+			}
+			at := start.Add(time.Duration(elapsed) * time.Minute)
+			st := budget.NewStatus(s, at, window(at.Sub(start), elapsed-bad, bad), window(time.Hour, 60-0.6*row.burn, 0.6*row.burn))
+			if got, gotOK := st.ExhaustedIn(time.Hour); gotOK != ok || (got-want).Abs() > 2*time.Minute {
+				t.Errorf("sliced %v, day %v, %v consumed, burn %v: exhausted in %s, %v; the replay says %s, %v", sliced, row.days, row.consumed, row.burn, got, gotOK, want, ok)
+			}
+		}
+	}
+}
+
+// Remaining is negative exactly if the budget is overspent, and what is not
+// known is false and zero, also where counts are absurdly small.
+func TestRemainingHasTheSignOfTheExactValue(t *testing.T) {
+	s := availability("a", func(s *slo.SLO) { s.Objective = objective("99.7%") })
+	for bad, want := range map[float64]int{2999: 1, 3000: 0, 3001: -1} {
+		got, ok := budget.NewStatus(s, now, window(30*day, 1e6-bad, bad)).Remaining()
+		if sign := int(math.Copysign(1, got)); !ok || got != 0 && sign != want || got == 0 && want != 0 {
+			t.Errorf("%v bad of a million at 99.7%%: remaining %v, want the sign %d", bad, got, want)
+		}
+	}
+	tiny := budget.NewStatus(s, now, window(30*day, math.SmallestNonzeroFloat64, 0))
+	if got, ok := tiny.Remaining(); got != 1 || !ok || !strings.Contains(tiny.Explain(), "= 100.00%:") {
+		t.Errorf("of hardly anything, none bad: remaining %v, %v, want 1\n%s", got, ok, tiny.Explain())
+	}
+	for _, st := range []budget.Status{{}, budget.Failed(s, now, nil), budget.NewStatus(s, now, window(30*day, 0, 0))} {
+		consumed, ok1 := st.Consumed()
+		remaining, ok2 := st.Remaining()
+		left, ok3 := st.Left()
+		outage, ok4 := st.TimeLeft()
+		if consumed != 0 || remaining != 0 || left != 0 || outage != 0 || ok1 || ok2 || ok3 || ok4 {
+			t.Errorf("of nothing known: consumed %v, remaining %v, left %v, time left %s; want zeros and false", consumed, remaining, left, outage)
+		}
+	}
+}
+
+func TestCountsThatCannotBeAreRefused(t *testing.T) {
+	s := availability("a", func(s *slo.SLO) { s.Budgeting = slo.ByTimeslices(time.Minute, slo.MustParseRatio("99%")) })
+	for _, row := range []struct {
+		name    string
+		period  slo.Counts
+		windows []slo.Counts
+		want    []string // path and code
+	}{
+		{"as many slices as there are", window(30*day, 43_200, 0), nil, nil},
+		{"more slices than there are", window(30*day, 43_200, 1), nil, []string{"period too_many_slices"}},
+		{"events for slices", window(30*day, 0, 1e18), nil, []string{"period too_many_slices"}},
+		{"the window that is wrong, where the caller has it", window(30*day, 1, 0), []slo.Counts{window(time.Hour, 1, -1), window(time.Minute, 1, 0), window(time.Hour, 1, 0)},
+			[]string{"windows[0].bad out_of_range", "windows duplicate"}},
+		{"another period", window(day, 1, 0), nil, []string{"period.span wrong_span"}},
+	} {
+		st := budget.NewStatus(s, now, row.period, row.windows...)
+		var got []string
+		for _, p := range sre.ProblemsIn(st.Err()) {
+			got = append(got, p.Path+" "+p.Code)
+		}
+		if diff := cmp.Diff(row.want, got); diff != "" {
+			t.Errorf("%s: problems (-want +got):\n%s", row.name, diff)
+		}
+		_ = st.Explain()
+	}
+}
+
+// Lord Howe Island's clocks change by half an hour: the month has 720.5 hours,
+// of which whole slices of an hour are judged.
+func TestSlicesOfAMonthThatTheyDoNotDivide(t *testing.T) {
+	s := availability("a", func(s *slo.SLO) {
+		s.Objective, s.Window = objective("90%"), slo.Calendar(slo.Month, "Australia/Lord_Howe")
+		s.Budgeting = slo.ByTimeslices(time.Hour, slo.MustParseRatio("99%"))
+	})
+	at := s.Align(time.Date(2026, 4, 30, 13, 15, 0, 0, time.UTC)) // a quarter of an hour before the end
+	start, end := s.Period(at)
+	st := budget.NewStatus(s, at, window(at.Sub(start), 720, 0))
+	if end.Sub(start) != 720*time.Hour+30*time.Minute || at.Sub(start) != 720*time.Hour || math.Abs(st.Budget()-72) > 1e-9 {
+		t.Errorf("%s in the month, %s measured, a budget of %v slices; want 720h30m, 720h and 72", end.Sub(start), at.Sub(start), st.Budget())
+	}
+}
+
+// Questions about an alert that is none have no answer, and no panic.
+func TestAlertThatIsNoneNeverFires(t *testing.T) {
+	factor := slo.MustParseRatio("2")
+	for _, a := range []budget.BurnAlert{{}, {Spend: factor}, {Long: time.Hour}, {Factor: slo.MustParseRatio("-1"), Long: time.Hour}, {Factor: factor, Long: time.Hour}} {
+		o := slo.Objective{}
+		if !a.Factor.IsSet() || a.Factor.Sign() < 0 {
+			o = objective("99%")
+		}
+		if d, ok := a.DetectionTime(o, 30*day, 1); ok {
+			t.Errorf("%+v of %q: detects in %s", a, o, d)
+		}
+		if d, ok := a.ResetTime(o, 30*day, 1); ok {
+			t.Errorf("%+v of %q: resets in %s", a, o, d)
+		}
+	}
+}
+
+// Where the factor leaves the range of a Ratio the engine goes on exactly, and
+// the reasons print it all the same.
+func TestFactorBeyondARatio(t *testing.T) {
+	a := budget.BurnAlert{Name: "a", Long: time.Hour + 7, Spend: slo.MustParseRatio("0.123456789012345677")}
+	if k := a.BurnFactor(30 * day); k.IsSet() {
+		t.Fatalf("the factor is %s, want one that no Ratio holds", k)
+	}
+	policy := budget.Policy{Alerts: []budget.BurnAlert{a}}.MustCompile()
+	st := budget.NewStatus(availability("a"), now, window(30*day, 1e9, 0), window(a.Long, 0, 1000))
+	d := policy.Decide([]budget.Status{st}, budget.Change{}, sre.Unknown, now)
+	for _, v := range d.Reasons()[0].Values {
+		if v.Name == "factor" {
+			if k, ok := new(big.Rat).SetString(v.Text); !ok || d.Reasons()[0].Code != "alert_firing" || k.Cmp(big.NewRat(88, 1)) < 0 || k.Cmp(big.NewRat(89, 1)) > 0 {
+				t.Errorf("%v, want an alert that fires above a factor between 88 and 89", d.Reasons()[0])
+			}
+		}
+	}
+}
+
+// Every period that ScaledAlerts takes has a policy, given scrapes that are
+// fast enough.
+func TestScaledAlertsCompile(t *testing.T) {
+	for days, scrape := range map[time.Duration]time.Duration{7: 15 * time.Second, 14: 45 * time.Second, 28: time.Minute, 90: time.Minute} {
+		alerts, err := budget.ScaledAlerts(days * day)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := (budget.Policy{Alerts: alerts, ScrapeInterval: scrape}).Compile(); err != nil {
+			t.Errorf("%d days, scraped every %s: %v", days, scrape, err)
+		}
+	}
+}
+
 func TestMissingDataCountsAsStated(t *testing.T) {
 	measured := slo.Counts{Good: 890, Bad: 10, Covered: 27 * day, Span: 30 * day}
 	slices := slo.Counts{Good: 26 * 24, Bad: 24, Covered: 27 * day, Span: 30 * day}
@@ -286,6 +473,7 @@ func TestValidityRules(t *testing.T) {
 		{"a sound alert", "", budget.BurnAlert{Name: "a", Long: time.Hour, Short: 5 * time.Minute, Spend: ratio("2%")}},
 		{"a factor below a sustainable burn", "too_low", budget.BurnAlert{Name: "a", Long: time.Hour, Factor: ratio("0.9")}},
 		{"a short window of fewer than four scrapes", "too_short", budget.BurnAlert{Name: "a", Long: time.Hour, Short: 3 * time.Minute, Factor: ratio("2")}},
+		{"a long window of fewer than four scrapes, without a short one", "too_short", budget.BurnAlert{Name: "a", Long: 3 * time.Minute, Factor: ratio("2")}},
 		{"a short window as long as the long one", "out_of_range", budget.BurnAlert{Name: "a", Long: time.Hour, Short: time.Hour, Factor: ratio("2")}},
 		{"a share and a factor", "conflict", budget.BurnAlert{Name: "a", Long: time.Hour, Spend: ratio("2%"), Factor: ratio("2")}},
 		{"neither a share nor a factor", "missing", budget.BurnAlert{Name: "a", Long: time.Hour}},

@@ -37,7 +37,10 @@ type BudgetingMethod struct {
 	Method Method
 
 	// Slice is the length of a slice, at least one second, of which the window
-	// holds a whole number, at most [MaxSlices]. Zero for Occurrences.
+	// holds a whole number, at most [MaxSlices]. A calendar window needs a
+	// divisor of one hour; where the clocks change by less than a slice (half an
+	// hour on Lord Howe Island), the rest at its end is not judged. Zero for
+	// Occurrences.
 	Slice time.Duration
 
 	// Target is the share of good events that makes a slice a good one, more
@@ -107,11 +110,15 @@ func (m BudgetingMethod) check(path string, w window, p *sre.Problems) {
 // A slice that is not covered whole is unmeasured: it adds to Span and nothing
 // else, because the missing part could have made it bad. A slice that was
 // measured and had no events is covered, and neither good nor bad. For
-// Occurrences the events, Covered and Span are added up.
+// Occurrences the events, Covered and Span are added up. Counts that do not
+// validate are unmeasured whatever the method: what is no number is no success.
 func (m BudgetingMethod) Fold(slices []Counts) Counts {
 	var sum Counts
 	for _, c := range slices {
 		sum.Span += c.Span
+		if !c.valid() {
+			continue
+		}
 		if m.Method == Occurrences {
 			sum.Good += c.Good
 			sum.Bad += c.Bad

@@ -81,8 +81,13 @@ func (c Counts) valid() bool {
 // not validate. It does not allocate unless the two sides lie within 1 part in
 // 10^14 of each other.
 func (c Counts) BadAbove(limit Ratio) bool {
-	if !limit.IsSet() || !c.valid() {
+	switch {
+	case !limit.IsSet() || !c.valid():
 		return false
+	case limit.Sign() < 0:
+		return c.Total() > 0
+	case limit.Sign() == 0 || c.Bad == 0:
+		return c.Bad > 0
 	}
 	if above, sure := exact.Above(c.Bad, c.Total(), limit.Float()); sure {
 		return above

@@ -18,15 +18,15 @@ const day = 24 * time.Hour
 func TestBadAboveIsExact(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		c := slotest.Counts(time.Hour, 1).Draw(t, "counts")
-		limit, err := slo.NewRatio(rapid.Int64Range(0, 1_000_000).Draw(t, "num"), rapid.Int64Range(1, 1_000_000).Draw(t, "den"))
+		limit, err := slo.NewRatio(rapid.Int64Range(-10, 1_000_000).Draw(t, "num"), rapid.Int64Range(1, 1_000_000).Draw(t, "den"))
 		if err != nil {
 			t.Fatal(err)
 		}
 		if rapid.Bool().Draw(t, "at the limit") {
 			n := rapid.Int64Range(1, 1<<20).Draw(t, "n")
 			num, den := limit.Fraction()
-			if num > den {
-				t.Skip("no counts have more bad events than events")
+			if num < 0 || num > den {
+				t.Skip("no counts have such a share of bad events")
 			}
 			c.Good, c.Bad = float64((den-num)*n), float64(num*n)
 		}
@@ -99,6 +99,33 @@ func TestSliceIsGoodAtItsTarget(t *testing.T) {
 	want := slo.Counts{Good: 2, Bad: 1, Covered: 4 * time.Minute, Span: 6 * time.Minute}
 	if got != want {
 		t.Errorf("folded to %+v, want %+v", got, want)
+	}
+}
+
+// What is no number counts neither as good nor as measured.
+func TestSlicesThatDoNotValidateAreUnmeasured(t *testing.T) {
+	for _, method := range []slo.BudgetingMethod{slo.ByOccurrences(), slo.ByTimeslices(time.Minute, slo.MustParseRatio("95%")), slo.ByRatioTimeslices(time.Minute)} {
+		for _, c := range []slo.Counts{{Good: math.NaN()}, {Good: 1, Bad: math.Inf(1)}, {Good: 5, Bad: -1}, {Good: 1e300}} {
+			c.Covered, c.Span = time.Minute, time.Minute
+			if got, want := method.Fold([]slo.Counts{c}), (slo.Counts{Span: time.Minute}); got != want {
+				t.Errorf("%s: %+v folds to %+v, want %+v", method.Method, c, got, want)
+			}
+		}
+	}
+}
+
+// Limits that floats cannot be sure of are common: a slice target of 100 %, and
+// no bad events.
+func TestBadAboveDoesNotAllocateAtZero(t *testing.T) {
+	for _, row := range []struct {
+		good, bad float64
+		limit     string
+		want      bool
+	}{{10, 0, "0", false}, {10, 1, "0", true}, {10, 0, "0.001", false}, {0, 0, "0.001", false}, {0, 0, "-1", false}, {10, 0, "-1", true}} {
+		c, limit, got := slo.Counts{Good: row.good, Bad: row.bad, Covered: time.Hour, Span: time.Hour}, slo.MustParseRatio(row.limit), false
+		if n := testing.AllocsPerRun(10, func() { got = c.BadAbove(limit) }); n != 0 || got != row.want {
+			t.Errorf("%v bad of %v above %s: %v with %v allocations, want %v with none", row.bad, c.Total(), limit, got, n, row.want)
+		}
 	}
 }
 

@@ -51,11 +51,12 @@ func Lint(slos []*Compiled, opts LintOptions) []Finding {
 	if opts.MaxPerService == 0 {
 		opts.MaxPerService = DefaultMaxPerService
 	}
+	slos = slices.DeleteFunc(slices.Clone(slos), func(s *Compiled) bool { return s == nil || s.spec.SLI == nil }) // not compiled
 	var found []Finding
 	perService := map[string]int{}
 	seen := map[string]bool{}
 	for _, s := range slos {
-		spec := s.Spec()
+		spec := s.spec
 		add := func(code, text string, values ...sre.Value) {
 			found = append(found, Finding{spec.ID, spec.Service, sre.Reason{Code: code, Text: text, Values: values}})
 		}

@@ -29,7 +29,7 @@ func ParseObjective(text string) (Objective, error) {
 		return Objective{}, invalid
 	}
 	if percent || r.Compare(Ratio{1, 1}) > 0 {
-		if r, ok = r.times(Ratio{1, 100}); !ok {
+		if r, ok = r.Mul(Ratio{1, 100}); !ok {
 			return Objective{}, invalid
 		}
 	}

@@ -65,7 +65,7 @@ func ParseRatio(text string) (Ratio, error) {
 		return Ratio{}, invalid
 	}
 	if percent {
-		r, ok = r.times(Ratio{1, 100})
+		r, ok = r.Mul(Ratio{1, 100})
 	}
 	if !ok {
 		return Ratio{}, invalid
@@ -208,9 +208,7 @@ func cmpInt[T int | uint64](a, b T) int {
 
 // Mul returns r*s, or false if the product has no numerator and denominator
 // below 2^63, or if either is not set.
-func (r Ratio) Mul(s Ratio) (Ratio, bool) { return r.times(s) }
-
-func (r Ratio) times(s Ratio) (Ratio, bool) {
+func (r Ratio) Mul(s Ratio) (Ratio, bool) {
 	if !r.IsSet() || !s.IsSet() {
 		return Ratio{}, false
 	}
@@ -256,7 +254,7 @@ func (r Ratio) String() string {
 // Percent returns r as an exact percentage such as "99.9%", or as a fraction
 // if no decimal is exact; "" if not set.
 func (r Ratio) Percent() string {
-	if p, ok := r.times(Ratio{100, 1}); ok {
+	if p, ok := r.Mul(Ratio{100, 1}); ok {
 		if text, ok := p.decimal(); ok {
 			return text + "%"
 		}

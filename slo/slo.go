@@ -48,10 +48,13 @@ func (s SLO) Compile() (*Compiled, error) {
 			p.Add(text.path, "too_long", len(text.value), fmt.Sprintf("at most %d bytes", MaxText))
 		}
 	}
-	if s.SLI == nil {
+	switch sli := s.SLI.(type) {
+	case nil:
 		p.Add("sli", "missing", nil, "an SLI, such as slo.Availability(total, bad)")
-	} else {
-		s.SLI.check("sli", &p)
+	case EventRatio, LatencyHistogram, RateFloor, GaugeRatio, GaugeThreshold, ProbeSuccess:
+		sli.check("sli", &p)
+	default: // a pointer to one of them could be changed later, and a Source would not know it
+		p.Add("sli", "unknown_sli", fmt.Sprintf("%T", sli), "a value made by a constructor, such as slo.Availability(total, bad)")
 	}
 	if !s.Objective.IsSet() {
 		p.Add("objective", "missing", nil, "an objective, such as 99.9%")
@@ -128,11 +131,9 @@ func (c *Compiled) Align(at time.Time) time.Time {
 	if c.window.calendar {
 		origin, _ = c.window.period(at)
 	}
-	since := at.Sub(origin) % slice
-	if since < 0 {
-		since += slice
-	}
-	return at.Add(-since)
+	// Truncate counts from the year 1, and unlike a Duration reaches any year.
+	phase := origin.Sub(origin.Truncate(slice))
+	return at.Add(-phase).Truncate(slice).Add(phase)
 }
 
 // A Criticality says how much depends on a service.

@@ -1,6 +1,7 @@
 package slo_test
 
 import (
+	"math/big"
 	"testing"
 	"time"
 	_ "time/tzdata"
@@ -79,6 +80,27 @@ func TestPeriodsTileTime(t *testing.T) {
 	})
 }
 
+// Slices are the same whenever one looks, also in years that a Duration from
+// 1970 does not reach.
+func TestSlicesAreCountedFromOneInstant(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		slice := rapid.SampledFrom([]time.Duration{time.Second, 1500 * time.Millisecond, time.Minute, 7 * time.Minute, time.Hour, day}).Draw(t, "slice")
+		spec := base()
+		spec.Window, spec.Budgeting = slo.Rolling(slice*60), slo.ByRatioTimeslices(slice)
+		s := spec.MustCompile()
+		const years = 3000 * 365 * 86400
+		at := time.Unix(rapid.Int64Range(-years, years).Draw(t, "at"), rapid.Int64Range(0, 999_999_999).Draw(t, "ns"))
+		aligned := s.Align(at)
+		if since := at.Sub(aligned); since < 0 || since >= slice || !s.Align(aligned).Equal(aligned) || !s.Align(aligned.Add(slice-1)).Equal(aligned) {
+			t.Fatalf("%s aligns to %s in slices of %s", at, aligned, slice)
+		}
+		ns := new(big.Int).Mul(big.NewInt(aligned.Unix()), big.NewInt(1e9))
+		if ns.Add(ns, big.NewInt(int64(aligned.Nanosecond()))); new(big.Int).Mod(ns, big.NewInt(int64(slice))).Sign() != 0 {
+			t.Fatalf("%s is no whole number of slices of %s from 1970", aligned, slice)
+		}
+	})
+}
+
 func TestInvalidSLOsNameEveryProblem(t *testing.T) {
 	for _, row := range []struct {
 		name   string
@@ -91,6 +113,8 @@ func TestInvalidSLOsNameEveryProblem(t *testing.T) {
 			s.SLI = slo.BadTotal(slo.Metric{Query: "bad"}, slo.Metric{Query: "total", AbsentIsZero: true})
 		}, []string{"sli.total.absent_is_zero not_allowed"}},
 		{"a latency of nothing", func(s *slo.SLO) { s.SLI = slo.Latency(slo.Metric{Query: "h"}, 0) }, []string{"sli.under out_of_range"}},
+		{"an SLI that could change later", func(s *slo.SLO) { s.SLI = &slo.ProbeSuccess{Gauge: slo.Metric{Query: "up"}} }, []string{"sli unknown_sli"}},
+		{"an SLI of somebody else's", func(s *slo.SLO) { s.SLI = struct{ slo.SLI }{s.SLI} }, []string{"sli unknown_sli"}},
 		{"an operator that is none", func(s *slo.SLO) { s.SLI = slo.Threshold(slo.Metric{Query: "g"}, "==", 1) }, []string{"sli.op unknown_op"}},
 		{"no rate", func(s *slo.SLO) { s.SLI = slo.Throughput(slo.Metric{Query: "g"}, 0) }, []string{"sli.per_second out_of_range"}},
 		{"a zone that is the machine's", func(s *slo.SLO) { s.Window = slo.Calendar(slo.Month, "Local") }, []string{"window.zone"}},

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/sre-sdk/sre"
 	"github.com/sre-sdk/sre/budget"
@@ -102,8 +103,8 @@ func (f *file) policy(root yamlfile.Node) budget.Policy {
 	read(f, m, "", "hysteresis", &p.Hysteresis, slo.ParseRatio)
 	read(f, m, "", "min_coverage", &p.MinCoverage, slo.ParseRatio)
 	read(f, m, "", "min_alert_coverage", &p.MinAlertCoverage, slo.ParseRatio)
-	read(f, m, "", "max_age", &p.MaxAge, yamlfile.ParseDuration)
-	read(f, m, "", "scrape_interval", &p.ScrapeInterval, yamlfile.ParseDuration)
+	read(f, m, "", "max_age", &p.MaxAge, positive)
+	read(f, m, "", "scrape_interval", &p.ScrapeInterval, positive)
 	m.Done()
 	return p
 }
@@ -143,8 +144,27 @@ func (f *file) alert(n yamlfile.Node, path string) budget.BurnAlert {
 	read(f, m, path, "short", &a.Short, yamlfile.ParseDuration)
 	read(f, m, path, "spend", &a.Spend, slo.ParseRatio)
 	read(f, m, path, "factor", &a.Factor, slo.ParseRatio)
-	read(f, m, path, "effect", &a.Effect, sre.ParseOutcome)
+	read(f, m, path, "effect", &a.Effect, alertEffect)
 	read(f, m, path, "severity", &a.Severity, sre.Scale(nil).Parse)
 	m.Done()
 	return a
+}
+
+// A zero would stand for the default of a [budget.Policy], which is not what
+// the file says, so these two refuse it.
+
+func positive(text string) (time.Duration, error) {
+	d, err := yamlfile.ParseDuration(text)
+	if err == nil && d <= 0 {
+		err = sre.Problem{Code: "out_of_range", Value: text, Want: "a positive duration"}
+	}
+	return d, err
+}
+
+func alertEffect(text string) (sre.Outcome, error) {
+	effect, err := sre.ParseOutcome(text)
+	if err == nil && effect == sre.Unknown {
+		err = sre.Problem{Code: "not_allowed", Value: text, Want: "warn, hold or deny"}
+	}
+	return effect, err
 }

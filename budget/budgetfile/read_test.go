@@ -73,6 +73,8 @@ func TestProblemsNameFileAndLine(t *testing.T) {
 			[]string{"p.yaml:6: exempt[1] unknown_purpose", "p.yaml:4: hysteresis invalid_ratio", "p.yaml:5: max_age invalid_duration"}},
 		{"what Compile finds, where it stands", head + "thresholds:\n  - name: a\n    below: 120%\n    effect: hold\nalerts:\n  - name: b\n    long: 1h\n    short: 2h\n    factor: 0.5\n",
 			[]string{"p.yaml:5: thresholds[0].below out_of_range", "p.yaml:6: thresholds[0].effect not_allowed", "p.yaml:10: alerts[0].short out_of_range", "p.yaml:11: alerts[0].factor too_low"}},
+		{"zeros and unknowns that would stand for a default", head + "preset: workbook\nmax_age: 0\nscrape_interval: 0s\nalerts:\n  - {name: a, long: 1h, factor: 2, effect: unknown}\n",
+			[]string{"p.yaml:7: alerts[0].effect not_allowed", "p.yaml:4: max_age out_of_range", "p.yaml:5: scrape_interval out_of_range"}},
 		{"a policy of nothing", head, []string{"p.yaml:1: thresholds missing"}},
 	} {
 		t.Run(row.name, func(t *testing.T) {

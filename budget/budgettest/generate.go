@@ -69,6 +69,9 @@ func FactsAt(now time.Time, policy *budget.Compiled) *rapid.Generator[Facts] {
 // up to fastest, and often close to 1.
 func counts(t *rapid.T, s *slo.Compiled, span time.Duration, fastest float64) slo.Counts {
 	c := slotest.Counts(span, 0.5).Draw(t, "counts")
+	if slice := s.Spec().Budgeting.Slice; slice > 0 {
+		c = inSlices(c, slice)
+	}
 	if rapid.IntRange(0, 4).Draw(t, "kind") == 0 {
 		return c
 	}
@@ -76,6 +79,20 @@ func counts(t *rapid.T, s *slo.Compiled, span time.Duration, fastest float64) sl
 	burn := rapid.OneOf(rapid.Float64Range(0, fastest), rapid.Float64Range(0.9, 1.1)).Draw(t, "burn")
 	c.Bad = min(total, burn*s.Objective().Budget().Float()*total)
 	c.Good = total - c.Bad
+	return c
+}
+
+// inSlices returns counts of slices with the same share of bad ones, all that
+// were covered and none if there were no events.
+func inSlices(c slo.Counts, slice time.Duration) slo.Counts {
+	c.Covered -= c.Covered % slice
+	sli, ok := c.Ratio()
+	if !ok {
+		return c
+	}
+	total := float64(c.Covered / slice)
+	c.Good = sli * total
+	c.Bad = total - c.Good
 	return c
 }
 
@@ -121,7 +138,7 @@ func (f Facts) Covered(share float64) Facts {
 }
 
 // Aged returns the facts as if they had been measured earlier by that much, or
-// by so much less that the budget period can have the same length.
+// by so much more that the calendar period had lasted as long.
 func (f Facts) Aged(by time.Duration) Facts {
 	if start, end := f.SLO.Period(f.At); end.After(f.At) {
 		// A calendar period: go back whole periods until the span fits again.
@@ -150,8 +167,13 @@ func (f Facts) Without() Facts {
 // did nothing wrong.
 func (f Facts) Healthy() Facts {
 	f.Failed = false
+	slice := f.SLO.Spec().Budgeting.Slice
 	return f.each(func(c slo.Counts) slo.Counts {
-		return slo.Counts{Good: c.Total() + 1, Covered: c.Span, Span: c.Span}
+		good := c.Total() + 1
+		if slice > 0 {
+			good = float64(c.Span / slice)
+		}
+		return slo.Counts{Good: good, Covered: c.Span, Span: c.Span}
 	})
 }
 

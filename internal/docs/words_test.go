@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 
@@ -117,6 +118,10 @@ func TestProblemsTravelThroughErrors(t *testing.T) {
 	}
 	if err := new(sre.Problems).Err("x"); err != nil {
 		t.Errorf("no problem is the error %v", err)
+	}
+	joined := fmt.Errorf("two files: %w", errors.Join(err, want[1]))
+	if diff := cmp.Diff(append(slices.Clone(want), want[1]), sre.ProblemsIn(joined)); diff != "" {
+		t.Errorf("problems of joined errors (-want +got):\n%s", diff)
 	}
 	if sre.ProblemsIn(io.EOF) != nil || sre.ProblemsIn(nil) != nil {
 		t.Error("an error without problems has some")

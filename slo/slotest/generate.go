@@ -53,8 +53,9 @@ func Counts(span time.Duration, least float64) *rapid.Generator[slo.Counts] {
 	})
 }
 
-// SLOs generates SLOs that compile, of events, with every other field varied.
-// The ID starts with prefix; give each of several SLOs its own.
+// SLOs generates SLOs that compile, with an SLI that counts events and every
+// field varied on which a decision can depend. The ID starts with prefix; give
+// each of several SLOs its own.
 func SLOs(prefix string) *rapid.Generator[slo.SLO] {
 	return rapid.Custom(func(t *rapid.T) slo.SLO {
 		s := slo.SLO{

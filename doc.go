@@ -101,7 +101,7 @@ func ParseOutcome(text string) (Outcome, error) {
 			return Outcome(i), nil
 		}
 	}
-	return Unknown, Problem{Code: "unknown_outcome", Value: text, Want: "unknown, allow, warn, hold or deny"}
+	return Unknown, NewProblem("", "unknown_outcome", text, "unknown, allow, warn, hold or deny")
 }
 
 // MarshalText returns the lower-case name; it refuses values that have none.
@@ -191,7 +191,7 @@ func (c Scale) Parse(name string) (Severity, error) {
 			return Severity(i + 1), nil
 		}
 	}
-	return 0, Problem{Code: "unknown_severity", Value: name, Want: "one of " + strings.Join(c, ", ")}
+	return 0, NewProblem("", "unknown_severity", name, "one of "+strings.Join(c, ", "))
 }
 
 // An ActorKind says what sort of thing acts.
@@ -230,7 +230,7 @@ func (k *ActorKind) UnmarshalText(text []byte) error {
 			return nil
 		}
 	}
-	return Problem{Code: "unknown_actor_kind", Value: string(text), Want: "unknown, human, service or policy"}
+	return NewProblem("", "unknown_actor_kind", string(text), "unknown, human, service or policy")
 }
 
 // An Actor is who did something: every command carries one.
@@ -296,6 +296,13 @@ type Problems struct {
 // Add records one problem. value is printed with %v and cut after 200 bytes;
 // nil means that nothing was found.
 func (p *Problems) Add(path, code string, value any, want string) {
+	p.list = append(p.list, NewProblem(path, code, value, want))
+}
+
+// NewProblem returns a problem; value is printed with %v and shortened to 200
+// bytes, and nil means that nothing was found. Use it wherever the value is
+// somebody else's text.
+func NewProblem(path, code string, value any, want string) Problem {
 	text := ""
 	if value != nil {
 		text = fmt.Sprint(value)
@@ -303,7 +310,7 @@ func (p *Problems) Add(path, code string, value any, want string) {
 	if len(text) > maxValue {
 		text = strings.ToValidUTF8(text[:maxValue], "") + "..."
 	}
-	p.list = append(p.list, Problem{Path: path, Code: code, Value: text, Want: want})
+	return Problem{Path: path, Code: code, Value: text, Want: want}
 }
 
 // Merge records every problem of err below path: a path "b" inside err becomes

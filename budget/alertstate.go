@@ -3,8 +3,10 @@ package budget
 import (
 	"fmt"
 	"math/bits"
+	"strings"
 	"time"
 
+	"github.com/sre-sdk/sre"
 	"github.com/sre-sdk/sre/internal/exact"
 	"github.com/sre-sdk/sre/slo"
 )
@@ -32,8 +34,20 @@ func (s AlertState) String() string {
 // MarshalText returns the lower-case name.
 func (s AlertState) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
+// UnmarshalText reads the lower-case name.
+func (s *AlertState) UnmarshalText(text []byte) error {
+	for i, name := range alertStateNames {
+		if string(text) == name {
+			*s = AlertState(i)
+			return nil
+		}
+	}
+	return sre.NewProblem("", "unknown_alert_state", string(text), strings.Join(alertStateNames[:], ", "))
+}
+
 // An AlertStatus is the state of one alert of a policy, with its numbers.
 type AlertStatus struct {
+	Name  string // of the alert
 	State AlertState
 
 	// Factor is the burn rate above which it fires; LongBurn and ShortBurn are
@@ -49,7 +63,9 @@ type AlertStatus struct {
 // without events are no exception.
 func (c *Compiled) EvaluateAlerts(dst []AlertStatus, st Status) []AlertStatus {
 	for i := range c.alerts {
-		dst = append(dst, c.evaluate(&c.alerts[i], &st))
+		status := c.evaluate(&c.alerts[i], &st)
+		status.Name = c.alerts[i].Name
+		dst = append(dst, status)
 	}
 	return dst
 }

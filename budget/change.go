@@ -36,7 +36,7 @@ func ParsePurpose(text string) (Purpose, error) {
 			return Purpose(i + 1), nil
 		}
 	}
-	return 0, sre.Problem{Code: "unknown_purpose", Value: text, Want: strings.Join(purposeNames[1:], ", ")}
+	return 0, sre.NewProblem("", "unknown_purpose", text, strings.Join(purposeNames[1:], ", "))
 }
 
 // MarshalText returns the lower-case name.

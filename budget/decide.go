@@ -173,6 +173,7 @@ const (
 	codeAlertUnknown  = "alert_unknown"
 	codeAlertUnfit    = "alert_not_applicable"
 	codeWithinBudget  = "within_budget"
+	codeNoRule        = "no_rule"
 )
 
 // judge computes the verdict and shows each finding to visit, if there is one.
@@ -270,9 +271,28 @@ func (j *judgement) budget(st *Status) {
 	for i := range j.policy.alerts {
 		quiet = j.alert(st, &j.policy.alerts[i]) && quiet
 	}
-	if quiet {
+	switch {
+	case unknown == "" && !j.policy.speaksOf(st):
+		j.add(finding{code: codeNoRule, outcome: sre.Unknown}, time.Time{})
+	case quiet:
 		j.add(finding{code: codeWithinBudget, outcome: sre.Allow}, time.Time{})
 	}
+}
+
+// speaksOf reports whether any threshold or alert of the policy applies to the
+// SLO; a policy that has nothing to say of it does not say yes.
+func (c *Compiled) speaksOf(st *Status) bool {
+	for i := range c.thresholds {
+		if c.thresholds[i].appliesTo(st.slo.Criticality()) {
+			return true
+		}
+	}
+	for i := range c.alerts {
+		if c.alerts[i].works(st.length, st.slice) {
+			return true
+		}
+	}
+	return false
 }
 
 // threshold judges the remaining budget and reports whether it found nothing.
@@ -281,9 +301,10 @@ func (j *judgement) threshold(st *Status, t *threshold) bool {
 		return true
 	}
 	code := codeThreshold
-	if !st.spentAbove(t.enter, t.enterFloat*st.share) {
+	forecast := j.policy.policy.ForecastCalendar
+	if !st.spentAbove(t.enter, t.enterFloat, forecast) {
 		before := j.prev != sre.Unknown && !t.Effect.Worse(j.prev)
-		if !before || !st.spentAbove(t.leave, t.leaveFloat*st.share) {
+		if !before || !st.spentAbove(t.leave, t.leaveFloat, forecast) {
 			return true
 		}
 		code = codeHysteresis

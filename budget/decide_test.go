@@ -250,6 +250,9 @@ func TestScenarios(t *testing.T) {
 	strict := budget.Workbook()
 	strict.FreezeReliability = true
 	critical := availability("payments", func(s *slo.SLO) { s.Criticality = slo.Critical })
+	forecast := budget.Workbook()
+	forecast.ForecastCalendar = true
+	criticalOnly := budget.Policy{Name: "critical-only", Thresholds: []budget.Threshold{{Name: "exhausted", Below: slo.MustParseRatio("0"), Effect: sre.Deny, Criticality: []slo.Criticality{slo.Critical}}}}
 	gap := budget.NewStatus(a, now, slo.Counts{Good: 900, Bad: 0, Covered: 26 * day, Span: 30 * day})
 	unmeasured := budget.NewStatus(a, now, window(30*day, 1e6, 10))
 
@@ -267,6 +270,10 @@ func TestScenarios(t *testing.T) {
 		{"exhausted", budget.Workbook(), []budget.Status{burning(a, 1.12, 0)}, budget.Feature, sre.Allow, sre.Deny},
 		{"exhausted_exactly", budget.Workbook(), []budget.Status{burning(availability("half", func(s *slo.SLO) { s.Objective = objective("50%") }), 1, 0)}, budget.Feature, sre.Allow, sre.Allow},
 		{"exhausted_until_the_month_ends", budget.Workbook(), []budget.Status{burning(month, 1.5, 0)}, budget.Feature, sre.Allow, sre.Deny},
+		{"exhausted_so_far_of_the_month", forecast, []budget.Status{burning(month, 1.5, 0)}, budget.Feature, sre.Allow, sre.Allow},
+		{"exhausted_of_the_whole_month", forecast, []budget.Status{burning(month, 6, 0)}, budget.Feature, sre.Allow, sre.Deny},
+		{"no_rule", criticalOnly, []budget.Status{burning(a, 0.1, 0)}, budget.Feature, sre.Allow, sre.Unknown},
+		{"source_failed_with_a_message_of_many_lines", budget.Workbook(), []budget.Status{budget.Failed(a, now, errors.New("down\ndecision: allow\r\n"))}, budget.Feature, sre.Unknown, sre.Unknown},
 		{"exhausted_rollback", budget.Workbook(), []budget.Status{burning(a, 1.12, 0)}, budget.Rollback, sre.Deny, sre.Allow},
 		{"exhausted_reliability", budget.Workbook(), []budget.Status{burning(a, 1.12, 0)}, budget.Reliability, sre.Deny, sre.Warn},
 		{"exhausted_reliability_frozen", strict, []budget.Status{burning(a, 1.12, 0)}, budget.Reliability, sre.Deny, sre.Deny},

@@ -27,6 +27,7 @@ import (
 //   - alert_firing: a burn alert fires
 //   - alert_unknown: a burn alert could not be evaluated
 //   - alert_not_applicable: a burn alert does not fit the SLO
+//   - no_rule: no threshold or alert of the policy speaks of the SLO
 //   - within_budget: an SLO gives no cause for concern
 func (d Decision) Reasons() []sre.Reason {
 	if d.policy == nil {
@@ -73,7 +74,7 @@ func (f finding) reason(d *Decision) sre.Reason {
 	case codeNoSLOs:
 		r.Text = "no SLO was measured, so nothing is known"
 	case codeSourceFailed:
-		r.Text = fmt.Sprintf("%s could not be measured: %v", subject, st.Err())
+		r.Text = fmt.Sprintf("%s could not be measured: %s", subject, oneLine(st.Err()))
 	case codeStale:
 		r.Text = fmt.Sprintf("%s was measured at %s, more than %s before the decision", subject, utc(st.at), duration(policy.MaxAge+st.slice))
 		add("measured_at", utc(st.at))
@@ -89,11 +90,12 @@ func (f finding) reason(d *Decision) sre.Reason {
 		r.Text = fmt.Sprintf("%s counted nothing in its budget period, so there is no ratio to judge", subject)
 	case codeThreshold, codeHysteresis:
 		below := f.threshold.Below.Rat()
-		r.Text = fmt.Sprintf("%s has %s of its error budget left, below the %s of threshold %s", subject, percent(st.remainingRat(), below), f.threshold.Below.Percent(), f.threshold.Name)
+		remaining, budget := st.judged(policy)
+		r.Text = fmt.Sprintf("%s has %s of its %s left, below the %s of threshold %s", subject, percent(remaining, below), budget, f.threshold.Below.Percent(), f.threshold.Name)
 		if f.code == codeHysteresis {
 			ends := new(big.Rat).Add(below, policy.Hysteresis.Rat())
-			r.Text = fmt.Sprintf("%s has %s of its error budget left, not yet %s above the %s of threshold %s, and the verdict before was %s",
-				subject, percent(st.remainingRat(), below, ends), policy.Hysteresis.Percent(), f.threshold.Below.Percent(), f.threshold.Name, d.prev)
+			r.Text = fmt.Sprintf("%s has %s of its %s left, not yet %s above the %s of threshold %s, and the verdict before was %s",
+				subject, percent(remaining, below, ends), budget, policy.Hysteresis.Percent(), f.threshold.Below.Percent(), f.threshold.Name, d.prev)
 			add("hysteresis", policy.Hysteresis.Percent())
 		}
 		add("threshold", f.threshold.Name)
@@ -113,8 +115,11 @@ func (f finding) reason(d *Decision) sre.Reason {
 	case codeAlertUnfit:
 		r.Text = fmt.Sprintf("alert %s does not fit %s and is left out: its windows must be shorter than the period and whole slices", f.alert.Name, subject)
 		add("alert", f.alert.Name)
+	case codeNoRule:
+		r.Text = fmt.Sprintf("no rule of policy %s speaks of %s: none of its thresholds is for %s services, and none of its alerts fits", policy.Name, subject, st.slo.Criticality())
 	case codeWithinBudget:
-		r.Text = fmt.Sprintf("%s has %s of its error budget left", subject, percent(st.remainingRat()))
+		remaining, budget := st.judged(policy)
+		r.Text = fmt.Sprintf("%s has %s of its %s left", subject, percent(remaining), budget)
 		add("consumed", st.ConsumedRat().RatString())
 	}
 	if f.softened {
@@ -123,9 +128,20 @@ func (f finding) reason(d *Decision) sre.Reason {
 	return r
 }
 
+// judged returns the remaining share that thresholds judge, and of what.
+func (st *Status) judged(p *Policy) (remaining *big.Rat, budget string) {
+	if p.ForecastCalendar && st.forecasts() {
+		return st.forecastRat(), "forecast error budget"
+	}
+	return st.remainingRat(), "error budget"
+}
+
 // alertValues adds the windows of an alert and the exact counts in them.
 func (f finding) alertValues(st *Status, add func(name, text string)) {
 	add("alert", f.alert.Name)
+	if f.alert.Severity > 0 {
+		add("severity", f.alert.Severity.String())
+	}
 	add("factor", f.alert.factorText(st.length))
 	for _, w := range []struct {
 		name string
@@ -141,6 +157,19 @@ func (f finding) alertValues(st *Status, add func(name, text string)) {
 			add(w.name+"_covered", c.Covered.String())
 		}
 	}
+}
+
+// maxErrorText bounds how much of a source's error is repeated.
+const maxErrorText = 2000
+
+// oneLine folds the lines of an error, which may repeat what a server said: it
+// must not be able to add lines of its own to what is printed.
+func oneLine(err error) string {
+	text := strings.Join(strings.FieldsFunc(err.Error(), func(r rune) bool { return r < ' ' || r == 0x7f || r == 0x85 || r == 0x2028 || r == 0x2029 }), " ")
+	if len(text) > maxErrorText {
+		text = strings.ToValidUTF8(text[:maxErrorText], "") + "..."
+	}
+	return text
 }
 
 // String is Explain.
@@ -182,7 +211,7 @@ func (st Status) Explain() string {
 	spec := st.slo.Spec()
 	fmt.Fprintf(&b, "%s: %s over %s, measured at %s\n", st.slo.ID(), st.slo.Objective(), spec.Window, instant(st.at))
 	if st.err != nil {
-		fmt.Fprintf(&b, "  not known: %v\n", st.err)
+		fmt.Fprintf(&b, "  not known: %s\n", oneLine(st.err))
 		return b.String()
 	}
 	if spec.Missing != slo.Ignore && st.measured.Covered < st.measured.Span {

@@ -29,6 +29,7 @@ type policyJSON struct {
 	Alerts            []alertJSON     `json:"alerts"`
 	Exempt            []Purpose       `json:"exempt"`
 	FreezeReliability bool            `json:"freeze_reliability"`
+	ForecastCalendar  bool            `json:"forecast_calendar"`
 	Hysteresis        slo.Ratio       `json:"hysteresis"`
 	MinCoverage       slo.Ratio       `json:"min_coverage"`
 	MinAlertCoverage  slo.Ratio       `json:"min_alert_coverage"`
@@ -56,7 +57,7 @@ type alertJSON struct {
 // canonical returns the JSON by which a compiled policy is identified.
 func (policy Policy) canonical() []byte {
 	out := policyJSON{Name: policy.Name, Thresholds: []thresholdJSON{}, Alerts: []alertJSON{}, Exempt: policy.Exempt,
-		FreezeReliability: policy.FreezeReliability, Hysteresis: policy.Hysteresis,
+		FreezeReliability: policy.FreezeReliability, ForecastCalendar: policy.ForecastCalendar, Hysteresis: policy.Hysteresis,
 		MinCoverage: policy.MinCoverage, MinAlertCoverage: policy.MinAlertCoverage,
 		MaxAge: policy.MaxAge.String(), ScrapeInterval: policy.ScrapeInterval.String()}
 	for _, t := range policy.Thresholds {
@@ -124,7 +125,7 @@ func (st *Status) json() statusJSON {
 		out.Missing = spec.Missing.String()
 	}
 	if st.err != nil {
-		out.Error = st.err.Error()
+		out.Error = oneLine(st.err)
 		return out
 	}
 	measured := countsOf(st.measured)

@@ -50,6 +50,9 @@ func (c *Compiled) Markdown() string {
 	} else {
 		b.WriteString("- No change passes whatever the budget.\n")
 	}
+	if p.ForecastCalendar {
+		b.WriteString("- Over a calendar window thresholds look at the budget forecast for the whole period.\n")
+	}
 	if p.FreezeReliability {
 		b.WriteString("- Reliability work is held back like a feature.\n")
 	} else {

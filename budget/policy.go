@@ -28,6 +28,13 @@ type Policy struct {
 	// either of them.
 	FreezeReliability bool
 
+	// ForecastCalendar judges thresholds of events in a calendar window by the
+	// budget of the whole period, forecast from the mean rate so far, instead of
+	// the budget of the events so far. With it a few errors on the first of the
+	// month do not freeze the month; without it they cannot hide in a forecast.
+	// Slices and rolling windows know their whole budget and are not concerned.
+	ForecastCalendar bool
+
 	// Hysteresis keeps decisions from flapping at a threshold: once the verdict
 	// has been as bad as a threshold's effect, remaining must rise this far above
 	// the threshold to end the effect. The verdict before is all that is known,

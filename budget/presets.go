@@ -65,5 +65,5 @@ func Preset(name string) (Policy, error) {
 			return p, nil
 		}
 	}
-	return Policy{}, sre.Problem{Code: "unknown_preset", Value: name, Want: "workbook, slo-generator or tiered"}
+	return Policy{}, sre.NewProblem("", "unknown_preset", name, "workbook, slo-generator or tiered")
 }

@@ -262,10 +262,17 @@ func (st *Status) baseTime() time.Duration {
 // rolling windows it equals Consumed.
 func (st Status) ConsumedOfForecast() (float64, bool) {
 	consumed, ok := st.Consumed()
-	if !ok || st.allSlices > 0 || !st.end.After(st.at) {
+	if !ok || !st.forecasts() {
 		return consumed, ok
 	}
 	return consumed * float64(st.at.Sub(st.start)) / float64(st.end.Sub(st.start)), true
+}
+
+// forecastRat is 1-ConsumedOfForecast, exactly.
+func (st *Status) forecastRat() *big.Rat {
+	consumed := st.ConsumedRat()
+	consumed.Mul(consumed, big.NewRat(int64(st.at.Sub(st.start)), int64(st.end.Sub(st.start))))
+	return consumed.Sub(big.NewRat(1, 1), consumed)
 }
 
 // Coverage returns the share of the period so far that was measured, 0..1.
@@ -324,15 +331,28 @@ func (st Status) ExhaustedIn(span time.Duration) (time.Duration, bool) {
 	return time.Duration(left), true
 }
 
-// spentAbove reports whether more than share of the budget is consumed,
-// exactly; float is share*(1-S) with at most a few roundings.
-func (st *Status) spentAbove(share slo.Ratio, float float64) bool {
+// forecasts reports whether the budget of the period has to be forecast: that of
+// events in a calendar window.
+func (st *Status) forecasts() bool {
+	return st.allSlices == 0 && st.end.After(st.at) && st.at.After(st.start)
+}
+
+// spentAbove reports whether more than share of the budget is consumed, or with
+// forecast of the budget forecast for the whole period, exactly.
+func (st *Status) spentAbove(share slo.Ratio, float float64, forecast bool) bool {
 	if share.Sign() == 0 {
 		return st.bad > 0 // on which exact.Above could not be sure
 	}
-	if above, sure := exact.Above(st.bad, st.base(), float); sure {
+	whole, passed := time.Duration(1), time.Duration(1)
+	if forecast && st.forecasts() {
+		whole, passed = st.end.Sub(st.start), st.at.Sub(st.start)
+	}
+	limit := float * st.share * float64(whole) / float64(passed)
+	if above, sure := exact.Above(st.bad, st.base(), limit); sure {
 		return above
 	}
-	limit := share.Rat()
-	return exact.AboveRat(exact.Rat(st.bad), st.baseRat(), limit.Mul(limit, st.slo.Objective().Budget().Rat()))
+	exactly := share.Rat()
+	exactly.Mul(exactly, st.slo.Objective().Budget().Rat())
+	exactly.Mul(exactly, big.NewRat(int64(whole), int64(passed)))
+	return exact.AboveRat(exact.Rat(st.bad), st.baseRat(), exactly)
 }

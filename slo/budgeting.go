@@ -2,6 +2,8 @@ package slo
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/sre-sdk/sre"
@@ -24,6 +26,18 @@ func (m Method) String() string {
 		return methodNames[m]
 	}
 	return fmt.Sprintf("method(%d)", uint8(m))
+}
+
+// MarshalText returns the name; it refuses values that have none.
+func (m Method) MarshalText() ([]byte, error) { return marshalName(m.String(), methodNames[:]) }
+
+// UnmarshalText reads the name.
+func (m *Method) UnmarshalText(text []byte) error {
+	i, err := indexOfName(string(text), methodNames[:])
+	if err == nil {
+		*m = Method(i)
+	}
+	return err
 }
 
 // A BudgetingMethod says what is counted against the objective. The zero
@@ -168,4 +182,30 @@ func (m MissingData) String() string {
 		return missingNames[m]
 	}
 	return fmt.Sprintf("missing_data(%d)", uint8(m))
+}
+
+// MarshalText returns the name; it refuses values that have none.
+func (m MissingData) MarshalText() ([]byte, error) { return marshalName(m.String(), missingNames[:]) }
+
+// UnmarshalText reads the name.
+func (m *MissingData) UnmarshalText(text []byte) error {
+	i, err := indexOfName(string(text), missingNames[:])
+	if err == nil {
+		*m = MissingData(i)
+	}
+	return err
+}
+
+func marshalName(name string, names []string) ([]byte, error) {
+	if _, err := indexOfName(name, names); err != nil {
+		return nil, err
+	}
+	return []byte(name), nil
+}
+
+func indexOfName(name string, names []string) (int, error) {
+	if i := slices.Index(names, name); i >= 0 {
+		return i, nil
+	}
+	return 0, sre.NewProblem("", "unknown_value", name, "one of "+strings.Join(names, ", "))
 }

@@ -1,6 +1,8 @@
 package slo
 
 import (
+	"encoding/json"
+	"strconv"
 	"time"
 
 	"github.com/sre-sdk/sre"
@@ -17,10 +19,66 @@ import (
 // covered, whereas time in which nothing happened is. Covered < Span is
 // unmeasured time, never zero errors.
 type Counts struct {
-	Good    float64       `json:"good"`
-	Bad     float64       `json:"bad"`
-	Covered time.Duration `json:"covered"`
-	Span    time.Duration `json:"span"`
+	Good    float64
+	Bad     float64
+	Covered time.Duration
+	Span    time.Duration
+}
+
+// countsJSON is the JSON of Counts: numbers as decimal text that reads back to
+// the same float64, durations as Go writes them.
+type countsJSON struct {
+	Good    string `json:"good"`
+	Bad     string `json:"bad"`
+	Covered string `json:"covered"`
+	Span    string `json:"span"`
+}
+
+// MarshalJSON returns {"good":"999","bad":"0.5","covered":"59m0s","span":"1h0m0s"}.
+// Counts that do not validate are refused.
+func (c Counts) MarshalJSON() ([]byte, error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	number := func(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
+	return json.Marshal(countsJSON{number(c.Good), number(c.Bad), c.Covered.String(), c.Span.String()})
+}
+
+// UnmarshalJSON reads what MarshalJSON writes, and nothing that does not
+// validate.
+func (c *Counts) UnmarshalJSON(data []byte) error {
+	var text countsJSON
+	if err := json.Unmarshal(data, &text); err != nil {
+		return err
+	}
+	var (
+		p   sre.Problems
+		got Counts
+	)
+	number := func(path, text string, to *float64) {
+		var err error
+		if *to, err = strconv.ParseFloat(text, 64); err != nil {
+			p.Add(path, "invalid_number", text, "a decimal number")
+		}
+	}
+	duration := func(path, text string, to *time.Duration) {
+		var err error
+		if *to, err = time.ParseDuration(text); err != nil {
+			p.Add(path, "invalid_duration", text, "a duration such as 1h30m")
+		}
+	}
+	number("good", text.Good, &got.Good)
+	number("bad", text.Bad, &got.Bad)
+	duration("covered", text.Covered, &got.Covered)
+	duration("span", text.Span, &got.Span)
+	if p.Len() == 0 {
+		p.Merge("", got.Validate())
+	}
+	if err := p.Err("slo"); err != nil {
+		return err
+	}
+	*c = got
+	return nil
 }
 
 // MaxCount is the largest Good or Bad that is accepted.

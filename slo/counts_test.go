@@ -1,6 +1,7 @@
 package slo_test
 
 import (
+	"encoding/json"
 	"math"
 	"math/big"
 	"testing"
@@ -146,5 +147,49 @@ func TestRatioTimeslicesSpendTheBudgetInAnAttack(t *testing.T) {
 	}
 	if before, after := bad(822), bad(823); before > 1008 || after < 1008 {
 		t.Errorf("822 minutes spend %.2f slices and 823 %.2f, want 1008 between them (13h42.9m)", before, after)
+	}
+}
+
+func TestCountsReadBackFromJSON(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		want := slotest.Counts(time.Hour, 0).Draw(t, "counts")
+		data, err := json.Marshal(want)
+		var got slo.Counts
+		if err == nil {
+			err = json.Unmarshal(data, &got)
+		}
+		if err != nil || got != want {
+			t.Fatalf("%s reads back as %+v, %v; want %+v", data, got, err, want)
+		}
+	})
+	for _, text := range []string{`{}`, `{"good":"-1","bad":"0","covered":"1h","span":"1h"}`, `{"good":"1","bad":"NaN","covered":"1h","span":"1h"}`,
+		`{"good":"1","bad":"0","covered":"2h","span":"1h"}`, `{"good":1,"bad":0,"covered":1,"span":1}`} {
+		var c slo.Counts
+		if err := json.Unmarshal([]byte(text), &c); err == nil {
+			t.Errorf("%s was read as %+v, want an error", text, c)
+		}
+	}
+}
+
+func TestMethodsAndMissingDataReadBackFromText(t *testing.T) {
+	for _, m := range []slo.Method{slo.Occurrences, slo.Timeslices, slo.RatioTimeslices} {
+		text, err := m.MarshalText()
+		var back slo.Method
+		if err != nil || back.UnmarshalText(text) != nil || back != m {
+			t.Errorf("%s reads back as %s, %v", text, back, err)
+		}
+	}
+	for _, m := range []slo.MissingData{slo.Ignore, slo.CountAsGood, slo.CountAsBad} {
+		text, err := m.MarshalText()
+		var back slo.MissingData
+		if err != nil || back.UnmarshalText(text) != nil || back != m {
+			t.Errorf("%s reads back as %s, %v", text, back, err)
+		}
+	}
+	if _, err := slo.Method(9).MarshalText(); err == nil {
+		t.Error("a method that does not exist was written")
+	}
+	if err := new(slo.MissingData).UnmarshalText([]byte("Guess")); err == nil {
+		t.Error("a word that is none was read")
 	}
 }

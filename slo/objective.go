@@ -21,8 +21,8 @@ type Objective struct {
 // first promises nothing, the second leaves no budget, and a bare "1" could
 // mean either 1 % or 100 %.
 func ParseObjective(text string) (Objective, error) {
-	invalid := sre.Problem{Code: "invalid_objective", Value: clip(text),
-		Want: fmt.Sprintf("decimal text strictly between 0%% and 100%%, such as 99.9%% or 0.999, of at most %d digits", MaxRatioDigits)}
+	invalid := sre.NewProblem("", "invalid_objective", text,
+		fmt.Sprintf("decimal text strictly between 0%% and 100%%, such as 99.9%% or 0.999, of at most %d digits", MaxRatioDigits))
 	body, percent := strings.CutSuffix(text, "%")
 	r, ok := parseDecimal(body)
 	if !ok {
@@ -112,17 +112,21 @@ func (o *Objective) UnmarshalText(text []byte) error {
 // cannot be added up over time or instances; a share of requests can.
 //
 // The form is p, a decimal percentile, "<" or "<=", and a duration as
-// [time.ParseDuration] reads it, with optional spaces. Histogram buckets count
+// [time.ParseDuration] reads it; spaces may stand around the sign and before
+// the unit. Histogram buckets count
 // "at most", so both signs mean the same.
 func ParseLatency(text string) (Objective, time.Duration, error) {
-	invalid := sre.Problem{Code: "invalid_latency", Value: clip(text), Want: `a percentile and a duration, such as "p99 < 500 ms"`}
+	invalid := sre.NewProblem("", "invalid_latency", text, `a percentile and a duration, such as "p99 < 500 ms"`)
 	left, right, ok := strings.Cut(text, "<")
-	right = strings.TrimPrefix(right, "=")
 	percentile, isP := strings.CutPrefix(strings.TrimSpace(left), "p")
-	if !ok || !isP {
+	duration := strings.Fields(strings.TrimPrefix(right, "="))
+	if !ok || !isP || len(duration) < 1 || len(duration) > 2 { // at most one space, before the unit
 		return Objective{}, 0, invalid
 	}
-	under, err := time.ParseDuration(strings.ReplaceAll(strings.TrimSpace(right), " ", ""))
+	if _, isNumber := parseDecimal(duration[0]); len(duration) == 2 && !isNumber {
+		return Objective{}, 0, invalid
+	}
+	under, err := time.ParseDuration(strings.Join(duration, ""))
 	if err != nil || under <= 0 {
 		return Objective{}, 0, invalid
 	}

@@ -86,7 +86,7 @@ func TestPercentilePromiseIsAShareOfRequests(t *testing.T) {
 			t.Errorf("%q: %s under %s, %v; want %s under %s", row.text, o, under, err, row.objective, row.under)
 		}
 	}
-	for _, text := range []string{"", "p99", "99 < 500ms", "p99 > 500ms", "p99 < 500", "p0 < 1s", "p100 < 1s", "p99 < -1s", "p99 < 0s", "p99%<1s"} {
+	for _, text := range []string{"", "p99", "99 < 500ms", "p99 > 500ms", "p99 < 500", "p0 < 1s", "p100 < 1s", "p99 < -1s", "p99 < 0s", "p99%<1s", "p99 < 5 0 0ms", "p99 < 1m 30s"} {
 		if o, under, err := slo.ParseLatency(text); err == nil {
 			t.Errorf("%q was read as %s under %s, want an error", text, o, under)
 		}

@@ -45,8 +45,7 @@ func gcd(a, b int64) int64 {
 
 // ParseRatio reads "14.4", "-0.5", "2%" or "7/30".
 func ParseRatio(text string) (Ratio, error) {
-	invalid := sre.Problem{Code: "invalid_ratio", Value: clip(text),
-		Want: fmt.Sprintf("a decimal such as 14.4, a percentage such as 2%% or a fraction such as 7/30, of at most %d digits", MaxRatioDigits)}
+	invalid := sre.NewProblem("", "invalid_ratio", text, fmt.Sprintf("a decimal such as 14.4, a percentage such as 2%% or a fraction such as 7/30, of at most %d digits", MaxRatioDigits))
 	if a, b, ok := strings.Cut(text, "/"); ok {
 		num, err1 := strconv.ParseInt(a, 10, 64)
 		den, err2 := strconv.ParseInt(b, 10, 64)
@@ -71,15 +70,6 @@ func ParseRatio(text string) (Ratio, error) {
 		return Ratio{}, invalid
 	}
 	return r, nil
-}
-
-// clip bounds how much of a foreign text an error repeats.
-func clip(text string) string {
-	const limit = 64
-	if len(text) > limit {
-		return strings.ToValidUTF8(text[:limit], "") + "..."
-	}
-	return text
 }
 
 // parseDecimal reads [-]digits[.digits], at least one digit on each side of

@@ -174,7 +174,7 @@ func ParseCriticality(text string) (Criticality, error) {
 			return Criticality(i), nil
 		}
 	}
-	return 0, sre.Problem{Code: "unknown_value", Value: clip(text), Want: strings.Join(criticalityNames[1:], ", ")}
+	return 0, sre.NewProblem("", "unknown_value", text, strings.Join(criticalityNames[1:], ", "))
 }
 
 // MarshalText returns the lower-case name.

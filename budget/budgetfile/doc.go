@@ -19,6 +19,7 @@
 //	    severity: P1            # optional: P1 to P4
 //	exempt: [rollback, emergency, security]
 //	freeze_reliability: false
+//	forecast_calendar: false
 //	hysteresis: 5%
 //	min_coverage: 90%
 //	min_alert_coverage: 50%

@@ -100,6 +100,9 @@ func (f *file) policy(root yamlfile.Node) budget.Policy {
 	if n := f.field(m, "", "freeze_reliability"); n.Exists() {
 		p.FreezeReliability = n.Bool()
 	}
+	if n := f.field(m, "", "forecast_calendar"); n.Exists() {
+		p.ForecastCalendar = n.Bool()
+	}
 	read(f, m, "", "hysteresis", &p.Hysteresis, slo.ParseRatio)
 	read(f, m, "", "min_coverage", &p.MinCoverage, slo.ParseRatio)
 	read(f, m, "", "min_alert_coverage", &p.MinAlertCoverage, slo.ParseRatio)

@@ -37,6 +37,7 @@ func TestEveryFieldIsRead(t *testing.T) {
 		},
 		Exempt:            []budget.Purpose{budget.Rollback, budget.Emergency},
 		FreezeReliability: true,
+		ForecastCalendar:  true,
 		Hysteresis:        ratio("5%"),
 		MinCoverage:       ratio("95%"),
 		MinAlertCoverage:  ratio("60%"),

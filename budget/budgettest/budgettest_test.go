@@ -19,12 +19,14 @@ import (
 func TestPresetsKeepTheLaws(t *testing.T) {
 	hysteresis := budget.Tiered()
 	hysteresis.Name, hysteresis.Hysteresis = "hysteresis", slo.MustParseRatio("15%")
+	forecast := budget.Workbook()
+	forecast.Name, forecast.ForecastCalendar = "forecast", true
 	strict := budget.Workbook()
 	strict.Name, strict.FreezeReliability = "strict", true
 	for i := range strict.Alerts {
 		strict.Alerts[i].Effect = []sre.Outcome{sre.Hold, sre.Deny}[i%2]
 	}
-	for _, policy := range []budget.Policy{budget.Workbook(), budget.SLOGenerator(), budget.Tiered(), hysteresis, strict} {
+	for _, policy := range []budget.Policy{budget.Workbook(), budget.SLOGenerator(), budget.Tiered(), hysteresis, forecast, strict} {
 		t.Run(policy.Name, func(t *testing.T) {
 			compiled := policy.MustCompile()
 			budgettest.CheckWith(t, budgettest.Of(compiled), budgettest.Options{Policy: compiled})

@@ -51,7 +51,7 @@ func (f *flags) define() *flag.FlagSet {
 	fs.StringVar(&f.purpose, "purpose", budget.Feature.String(), "why the change is made: the `purpose` feature, reliability, security, emergency or rollback")
 	fs.StringVar(&f.at, "at", "", "the `instant` of the decision, in RFC 3339 (default now)")
 	fs.StringVar(&f.policy, "policy", budget.Workbook().Name, "the policy: a `name`, one of workbook, slo-generator, tiered, or of a file as package budgetfile reads it")
-	fs.StringVar(&f.previous, "previous", sre.Unknown.String(), "the previous budget `outcome` (data.budget of -o json), for the policy's hysteresis")
+	fs.StringVar(&f.previous, "previous", sre.Unknown.String(), "the latest budget `outcome` that was not unknown (data.budget of -o json), for the policy's hysteresis")
 	fs.StringVar(&f.timeout, "timeout", "1m", "the `duration` that measuring may take")
 	fs.StringVar(&f.output, "o", "text", "the `format` of the output: text, json, markdown, or github (an annotation, and the page for $GITHUB_STEP_SUMMARY)")
 	fs.StringVar(&f.svg, "svg", "", "a `file` for a drawing of the budget over its period")

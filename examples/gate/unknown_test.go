@@ -47,14 +47,14 @@ func TestWhatIsNotKnownIsUnknown(t *testing.T) {
 		args   []string
 		why    string
 	}{
-		"unreachable server":      {url: closedAddress(t), why: "connection refused"},
-		"no such series":          {server: fake{empty: true}, why: "no data for query"},
-		"no answer in time":       {server: fake{handle: hang}, args: []string{"-timeout", "200ms"}, why: "deadline exceeded"},
-		"forgotten data":          {server: fake{perMinute: 1, since: time.Now().Add(-15 * 24 * time.Hour)}, why: "the server keeps 15d, but the window is 30d"},
-		"no traffic":              {server: fake{}, why: "counted nothing"},
-		"an error of the server":  {server: fake{handle: func(w http.ResponseWriter) { w.WriteHeader(503) }}, why: "HTTP 503"},
-		"not JSON":                {server: fake{handle: func(w http.ResponseWriter) { fmt.Fprint(w, "<html>") }}, why: "not an answer"},
-		"warnings":                {server: fake{handle: warn}, why: "a store is gone"},
+		"unreachable server":     {url: closedAddress(t), why: "connection refused"},
+		"no such series":         {server: fake{empty: true}, why: "no data for query"},
+		"no answer in time":      {server: fake{handle: hang}, args: []string{"-timeout", "200ms"}, why: "deadline exceeded"},
+		"forgotten data":         {server: fake{perMinute: 1, since: time.Now().Add(-15 * 24 * time.Hour)}, why: "the server keeps 15d, but the window is 30d"},
+		"no traffic":             {server: fake{}, why: "counted nothing"},
+		"an error of the server": {server: fake{handle: func(w http.ResponseWriter) { w.WriteHeader(503) }}, why: "HTTP 503"},
+		"not JSON":               {server: fake{handle: func(w http.ResponseWriter) { fmt.Fprint(w, "<html>") }}, why: "not an answer"},
+		"warnings":               {server: fake{handle: warn}, why: "a store is gone"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			url := test.url

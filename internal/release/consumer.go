@@ -183,7 +183,15 @@ func (c *consumer) sums(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(c.w, "consumer: an import of budget alone adds %d lines to go.sum\n%s", strings.Count(string(text), "\n"), text)
+	lines := strings.Count(string(text), "\n")
+	fmt.Fprintf(c.w, "consumer: an import of budget alone adds %d lines to go.sum\n%s", lines, text)
+	readme, err := os.ReadFile(filepath.Join(c.repo, "README.md"))
+	if err != nil {
+		return err
+	}
+	if promise := fmt.Sprintf("gains %d lines in `go.sum`", lines); !strings.Contains(string(readme), promise) {
+		return fmt.Errorf("README.md does not say that an importer of budget %s", promise)
+	}
 	return nil
 }
 

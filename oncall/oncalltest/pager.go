@@ -1,0 +1,66 @@
+// Package oncalltest helps to test code about on-call: a recording [Pager], and
+// [TestPager], the conformance test of the paging seam.
+package oncalltest
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/sre-sdk/sre/oncall"
+)
+
+// Pager records what it is asked to send. The zero value accepts everything.
+// It is safe for concurrent use.
+type Pager struct {
+	// Fail, if not nil, decides about each attempt (1, 2, ...) at a key: a nil
+	// error accepts it.
+	Fail func(d oncall.Delivery, attempt int) error
+
+	// Now gives the instant of receipts. Default: time.Now.
+	Now func() time.Time
+
+	mu       sync.Mutex
+	attempts map[string]int
+	sent     []oncall.Delivery
+}
+
+// Send records the delivery, unless Fail or ctx speak against it.
+func (p *Pager) Send(ctx context.Context, d oncall.Delivery) (oncall.Receipt, error) {
+	if err := ctx.Err(); err != nil {
+		return oncall.Receipt{}, fmt.Errorf("oncalltest: %w", err)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.attempts == nil {
+		p.attempts = map[string]int{}
+	}
+	p.attempts[d.Key]++
+	if p.Fail != nil {
+		if err := p.Fail(d, p.attempts[d.Key]); err != nil {
+			return oncall.Receipt{}, err
+		}
+	}
+	p.sent = append(p.sent, d)
+	now := time.Now
+	if p.Now != nil {
+		now = p.Now
+	}
+	return oncall.Receipt{ID: fmt.Sprintf("receipt-%d", len(p.sent)), At: now()}, nil
+}
+
+// Sent returns what was accepted, in order, the same key as often as it was.
+func (p *Pager) Sent() []oncall.Delivery {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.sent)
+}
+
+// Attempts returns how often a key was sent, accepted or not.
+func (p *Pager) Attempts(key string) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.attempts[key]
+}

@@ -17,6 +17,16 @@
 //   - budget: what is left. Status, BurnAlert, Policy and its Decision.
 //   - budget/budgetfile: reads budget policies from YAML or JSON.
 //   - budget/budgettest: generators and the laws of a budget policy.
+//   - storage: versioned records, an ordered log and timers, committed
+//     together. Backend, Store, Collection, Consumer; in memory.
+//   - storage/sqlite, storage/postgres, storage/etcd: backends that survive, each
+//     a module of its own.
+//   - storage/runner: hosts any pure machine durably, on many processes.
+//   - storage/groupcommit: shares the cost of a commit among callers.
+//   - storage/storagetest: the conformance suite of a backend, its benchmarks
+//     and faults.
+//   - oncall: people, contacts and the paging seam; oncall/oncalltest: a
+//     recording pager and the conformance test of one.
 //
 // # Stability
 //

@@ -26,15 +26,16 @@ type Pos uint64
 // A Write is one record's part of a [Batch].
 type Write struct {
 	Key  Key
-	Base Version // the version that the writer saw; 0: the key is absent or deleted
+	Base Version // the version that the writer saw, be it a deletion; 0: the key is absent or deleted
 	Data []byte
 
 	// Due is when the record wants attention; zero: never. It is rounded up to
 	// the microsecond and lies in the years 1 to 9999.
 	Due time.Time
 
-	// Delete ends the record, which must exist. Data and Due must be empty. The
-	// key is absent then; if it is written again its versions go on counting.
+	// Delete ends the record, which must exist, else it is [ErrConflict]. Data
+	// and Due must be empty. The key is absent then; if it is written again its
+	// versions go on counting.
 	Delete bool
 }
 
@@ -87,11 +88,12 @@ const (
 // order, that of their positions (strict serializability).
 //
 // Errors are these and no others, matched with errors.Is: [ErrInvalid] and
-// [ErrTooLarge] for what breaks the limits, [ErrConflict], [ErrTrimmed],
-// [ErrClosed] after Close, the context's error if it ended the call, and
-// [ErrUnavailable] for everything else. A context that is done before the call
-// has no effect. A Commit that fails with [ErrUnavailable] or with the
-// context's error may have taken place: commit the same batch again to know.
+// [ErrTooLarge] for what breaks the limits, [ErrConflict] as a [ConflictError]
+// about any one of the writes, [ErrTrimmed], [ErrClosed] after Close, the
+// context's error if it ended the call, and [ErrUnavailable] for everything
+// else. A call whose context is done before it fails and has no effect. A Commit
+// that fails with [ErrUnavailable], or with the error of a context that ended
+// meanwhile, may have taken place: commit the same batch again to know.
 type Backend interface {
 	// Commit writes the batch if the Base of every write is current, and returns
 	// its position. A batch whose ID was committed before is not written again,
@@ -104,7 +106,8 @@ type Backend interface {
 	Get(ctx context.Context, keys ...Key) (Pos, []Record, error)
 
 	// List returns up to limit records of a kind whose ID is after the given
-	// one, in the order of IDs, without deleted ones. after may be "".
+	// one, in the order of IDs, without deleted ones. after is "" or what an ID
+	// may be.
 	List(ctx context.Context, kind, after string, limit int) ([]Record, error)
 
 	// Due returns up to limit records of a kind that are due at or before now,
@@ -125,8 +128,9 @@ type Backend interface {
 	Wait(ctx context.Context, after Pos) error
 
 	// Trim drops the entries before a position, their IDs, and the versions that
-	// they wrote, except for current ones. It never drops what a registered
-	// cursor has not passed, see [CursorKind]; it does as much as it may.
+	// they wrote; a version that is current stays until another one succeeds it.
+	// It never drops what a registered cursor has not passed, see [CursorKind];
+	// it does as much as it may.
 	Trim(ctx context.Context, before Pos) error
 
 	// Close releases what the backend holds. Later calls, but for Close, fail

@@ -87,7 +87,14 @@ func checkName(p *sre.Problems, path, s string) {
 	}
 }
 
-func dueInRange(t time.Time) bool { return t.IsZero() || t.Year() >= 1 && t.Year() <= 9999 }
+// dueInRange looks at the instant that the record will carry: in UTC, rounded.
+func dueInRange(t time.Time) bool {
+	if t.IsZero() {
+		return true
+	}
+	t = RoundDue(t)
+	return !t.IsZero() && t.Year() >= 1 && t.Year() <= 9999
+}
 
 // RoundDue returns t in UTC, rounded up to the microsecond, as records carry
 // it: a timer must not fire early. Zero stays zero.
@@ -120,8 +127,18 @@ func CheckKeys(keys []Key) error {
 	return nil
 }
 
-// CheckPage checks the kind (of List and Due) and the limit of a read; after,
-// where there is one, may be anything that orders before a valid ID.
+// CheckList checks the arguments of a List.
+func CheckList(kind, after string, limit int) error {
+	err := CheckPage(kind, limit)
+	if after == "" || validName(after) {
+		return err
+	}
+	var p sre.Problems
+	checkName(&p, "after", after)
+	return errors.Join(err, &invalidError{p.Err("storage"), ErrInvalid})
+}
+
+// CheckPage checks the kind and the limit of a Due.
 func CheckPage(kind string, limit int) error {
 	var p sre.Problems
 	checkName(&p, "kind", kind)

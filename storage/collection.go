@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"iter"
 	"time"
 
@@ -71,19 +73,30 @@ func (c *Collection[T]) Encode(v T) ([]byte, error) {
 func (c *Collection[T]) Decode(data []byte) (T, error) {
 	var v T
 	var e envelope
-	if err := json.Unmarshal(data, &e); err != nil {
+	if err := strictly(data, &e); err != nil {
 		return v, fmt.Errorf("storage: decoding %s: %w", c.schema.Kind, err)
 	}
 	current, err := c.schema.Upgrade(e.Schema, e.Data)
 	if err != nil {
 		return v, err
 	}
-	d := json.NewDecoder(bytes.NewReader(current))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&v); err != nil {
+	if err := strictly(current, &v); err != nil {
 		return v, fmt.Errorf("storage: decoding %s: %w", c.schema.Kind, err)
 	}
 	return v, nil
+}
+
+// strictly decodes one JSON value, and nothing besides.
+func strictly(data []byte, v any) error {
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.DisallowUnknownFields()
+	if err := d.Decode(v); err != nil {
+		return err
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return sre.Problem{Path: "data", Code: "trailing", Want: "one JSON value"}
+	}
+	return nil
 }
 
 // An Item is one value with the record that holds it.

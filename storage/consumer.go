@@ -113,9 +113,8 @@ func (c *Consumer) register(ctx context.Context) (Record, error) {
 
 // commit moves the cursor and commits the change in one batch.
 func (c *Consumer) commit(ctx context.Context, cursor *Record, at Pos, change Change) error {
-	writes := append([]Write{{Key: c.key(), Base: cursor.Version, Data: FormatCursor(at)}}, change.Writes...)
-	id := BatchID(c.key(), cursor.Version, "consumed "+string(FormatCursor(at)))
-	if _, err := c.Store.Commit(ctx, Batch{ID: id, Note: change.Note, Writes: writes}); err != nil {
+	change.Writes = append([]Write{{Key: c.key(), Base: cursor.Version, Data: FormatCursor(at)}}, change.Writes...)
+	if _, err := c.Store.Commit(ctx, change.batch(c.key(), cursor.Version, "consumed")); err != nil {
 		return err
 	}
 	cursor.Version++

@@ -17,53 +17,24 @@ func NewMemory() *Store { return New(NewMemoryBackend()) }
 
 // NewMemoryBackend returns the backend of [NewMemory].
 func NewMemoryBackend() Backend {
-	return &memory{first: 1, ids: map[string]batchRef{}, keys: map[Key]*versions{}, kinds: map[string]*kindIndex{}}
+	return &memory{log: memoryLog{first: 1}, ids: map[string]Pos{}, kinds: map[string]*kindIndex{}}
 }
 
 type memory struct {
-	mu      sync.RWMutex
-	closed  bool
-	first   Pos // of entries[0]
-	entries []Entry
-	ids     map[string]batchRef
-	keys    map[Key]*versions
-	kinds   map[string]*kindIndex
-	grown   chan struct{} // nil unless somebody waits; closed when the log grows or the store is closed
+	mu     sync.RWMutex
+	closed bool
+	log    memoryLog
+	ids    map[string]Pos // of the entries in the log
+	kinds  map[string]*kindIndex
+	grown  chan struct{} // nil unless somebody waits; closed when the log grows or the store is closed
 }
 
-type batchRef struct {
-	pos    Pos
-	digest Digest
-}
-
-// versions are the kept versions of one key, the oldest first; the last is
-// current.
-type versions struct {
-	list []Record
-}
-
-func (v *versions) current() Record {
-	if v == nil {
-		return Record{}
-	}
-	return v.list[len(v.list)-1]
-}
-
-// trim drops the versions before floor, but for the current one.
-func (v *versions) trim(floor Pos) {
-	n := 0
-	for n < len(v.list)-1 && v.list[n].Pos < floor {
-		n++
-	}
-	if n > 0 {
-		v.list = append([]Record(nil), v.list[n:]...) // a new array, so that old data is freed
-	}
-}
-
-// kindIndex orders the records of one kind that are not deleted.
+// kindIndex holds the records of one kind.
 type kindIndex struct {
-	ids ordered[string]
-	due ordered[timer]
+	name string
+	keys map[string]*versions
+	ids  ordered[string] // of what is not deleted
+	due  ordered[timer]
 }
 
 type timer struct {
@@ -75,7 +46,90 @@ func compareTimers(a, b timer) int {
 	return cmp.Or(cmp.Compare(a.micros, b.micros), strings.Compare(a.id, b.id))
 }
 
-func (m *memory) last() Pos { return m.first + Pos(len(m.entries)) - 1 }
+func newKindIndex(name string) *kindIndex {
+	return &kindIndex{name, map[string]*versions{}, ordered[string]{compare: strings.Compare}, ordered[timer]{compare: compareTimers}}
+}
+
+// versions are the kept versions of one key. They lie in the entries of the
+// log, or by themselves when these are dropped.
+type versions struct {
+	current *Record
+	older   []*Record // the oldest first
+}
+
+// trim drops the versions before floor, but for the current one. The array is a
+// new one, so that old data is freed.
+func (v *versions) trim(floor Pos) {
+	n := 0
+	for n < len(v.older) && v.older[n].Pos < floor {
+		n++
+	}
+	if n > 0 {
+		v.older = append([]*Record(nil), v.older[n:]...)
+	}
+	if v.current.Pos < floor { // it alone shall stay of its entry
+		alone := *v.current
+		v.current = &alone
+	}
+}
+
+// versions returns the versions of a key, or nil.
+func (m *memory) versions(k Key) *versions {
+	if kind := m.kinds[k.Kind]; kind != nil {
+		return kind.keys[k.ID]
+	}
+	return nil
+}
+
+// current returns the current version of a key.
+func (m *memory) current(k Key) Record {
+	if v := m.versions(k); v != nil {
+		return *v.current
+	}
+	return Record{Key: k}
+}
+
+// memoryLog is the log, in chunks, so that growing moves nothing.
+type memoryLog struct {
+	first  Pos // that is kept
+	length int
+	skip   int // places of the first chunk that were dropped
+	chunks [][]stored
+}
+
+// stored is an entry and by what to know its batch again.
+type stored struct {
+	Entry
+	digest Digest
+}
+
+const logChunk = 128
+
+func (l *memoryLog) last() Pos { return l.first + Pos(l.length) - 1 }
+
+func (l *memoryLog) at(p Pos) *stored {
+	i := int(p-l.first) + l.skip
+	return &l.chunks[i/logChunk][i%logChunk]
+}
+
+func (l *memoryLog) add(s stored) {
+	if (l.skip+l.length)%logChunk == 0 {
+		l.chunks = append(l.chunks, make([]stored, 0, logChunk))
+	}
+	end := &l.chunks[len(l.chunks)-1]
+	*end = append(*end, s)
+	l.length++
+}
+
+// dropFirst drops the first entry.
+func (l *memoryLog) dropFirst() {
+	*l.at(l.first) = stored{}
+	l.first++
+	l.length--
+	if l.skip++; l.skip == logChunk {
+		l.chunks, l.skip = l.chunks[1:], 0
+	}
+}
 
 // enter checks what every call checks first.
 func (m *memory) enter(ctx context.Context) error {
@@ -99,47 +153,45 @@ func (m *memory) Commit(ctx context.Context, b Batch) (Pos, error) {
 	if err := m.enter(ctx); err != nil {
 		return 0, err
 	}
-	if ref, ok := m.ids[b.ID]; ok {
-		if ref.digest != digest {
+	if pos, ok := m.ids[b.ID]; ok {
+		if m.log.at(pos).digest != digest {
 			return 0, SameIDError(b.ID)
 		}
-		return ref.pos, nil
+		return pos, nil
 	}
 	for _, w := range b.Writes {
-		current := m.keys[w.Key].current()
+		current := m.current(w.Key)
 		if w.Base != current.Version && !(w.Base == 0 && current.Deleted) || w.Delete && current.Deleted {
 			return 0, &ConflictError{w.Key, w.Base, current.Version}
 		}
 	}
-	pos := m.last() + 1
+	pos := m.log.last() + 1
 	entry := Entry{Pos: pos, ID: b.ID, Note: b.Note, Records: make([]Record, len(b.Writes))}
 	for i, w := range b.Writes {
-		entry.Records[i] = m.write(pos, w)
+		m.write(&entry.Records[i], pos, w)
 	}
-	m.entries = append(m.entries, entry)
-	m.ids[b.ID] = batchRef{pos, digest}
+	m.log.add(stored{entry, digest})
+	m.ids[b.ID] = pos
 	m.wake()
 	return pos, nil
 }
 
-// write adds a version and keeps the indexes in step.
-func (m *memory) write(pos Pos, w Write) Record {
+// write makes r the next version of a key and keeps the indexes in step.
+func (m *memory) write(r *Record, pos Pos, w Write) {
 	kind := m.kinds[w.Key.Kind]
 	if kind == nil {
-		kind = &kindIndex{ids: ordered[string]{compare: strings.Compare}, due: ordered[timer]{compare: compareTimers}}
+		kind = newKindIndex(w.Key.Kind)
 		m.kinds[w.Key.Kind] = kind
 	}
-	v := m.keys[w.Key]
-	if v == nil {
-		v = &versions{}
-		m.keys[w.Key] = v
-	}
+	w.Key.Kind = kind.name // one string for all
 	var before Record
-	if len(v.list) > 0 {
-		before = v.current()
+	if v := kind.keys[w.Key.ID]; v == nil {
+		kind.keys[w.Key.ID] = &versions{current: r}
+	} else {
+		before = *v.current
+		v.older, v.current = append(v.older, v.current), r
 	}
-	r := Record{Key: w.Key, Version: before.Version + 1, Pos: pos, Data: w.Data, Due: w.Due, Deleted: w.Delete}
-	v.list = append(v.list, r)
+	*r = Record{Key: w.Key, Version: before.Version + 1, Pos: pos, Data: w.Data, Due: w.Due, Deleted: w.Delete}
 	if micros, ok := before.DueMicros(); ok {
 		kind.due.delete(timer{micros, w.Key.ID})
 	}
@@ -152,7 +204,6 @@ func (m *memory) write(pos Pos, w Write) Record {
 	case !before.Exists():
 		kind.ids.insert(w.Key.ID)
 	}
-	return r
 }
 
 // wake ends every Wait.
@@ -174,10 +225,9 @@ func (m *memory) Get(ctx context.Context, keys ...Key) (Pos, []Record, error) {
 	}
 	records := make([]Record, len(keys))
 	for i, k := range keys {
-		records[i] = m.keys[k].current().clone()
-		records[i].Key = k
+		records[i] = m.current(k).clone()
 	}
-	return m.last(), records, nil
+	return m.log.last(), records, nil
 }
 
 // clone returns a copy that shares no bytes.
@@ -187,7 +237,7 @@ func (r Record) clone() Record {
 }
 
 func (m *memory) List(ctx context.Context, kind, after string, limit int) ([]Record, error) {
-	if err := CheckPage(kind, limit); err != nil {
+	if err := CheckList(kind, after, limit); err != nil {
 		return nil, err
 	}
 	m.mu.RLock()
@@ -204,7 +254,7 @@ func (m *memory) List(ctx context.Context, kind, after string, limit int) ([]Rec
 			if len(records) == limit {
 				break
 			}
-			records = append(records, m.keys[Key{kind, id}].current().clone())
+			records = append(records, index.keys[id].current.clone())
 		}
 	}
 	return records, nil
@@ -226,7 +276,7 @@ func (m *memory) Due(ctx context.Context, kind string, now time.Time, limit int)
 				if len(records) == limit || DueFromMicros(t.micros).After(now) {
 					return records, nil
 				}
-				records = append(records, m.keys[Key{kind, t.id}].current().clone())
+				records = append(records, index.keys[t.id].current.clone())
 			}
 		}
 	}
@@ -242,20 +292,24 @@ func (m *memory) History(ctx context.Context, key Key, after Version, limit int)
 	if err := m.enter(ctx); err != nil {
 		return nil, err
 	}
-	v := m.keys[key]
-	if v == nil || after >= v.current().Version {
+	v := m.versions(key)
+	if v == nil || after >= v.current.Version {
 		return nil, nil
 	}
-	first := v.list[0].Version
-	if after+1 < first {
+	back := v.current.Version - (after + 1) // from the current version to the first
+	// A version whose entry was dropped while it was current may still be there.
+	if back > Version(len(v.older)) || back > 0 && v.older[len(v.older)-int(back)].Pos < m.log.first {
 		return nil, fmt.Errorf("%w: version %d of %s", ErrTrimmed, after+1, key)
 	}
 	var records []Record
-	for _, r := range v.list[after+1-first:] {
+	for _, r := range v.older[len(v.older)-int(back):] {
 		if len(records) == limit {
-			break
+			return records, nil
 		}
 		records = append(records, r.clone())
+	}
+	if len(records) < limit {
+		records = append(records, v.current.clone())
 	}
 	return records, nil
 }
@@ -269,17 +323,15 @@ func (m *memory) Log(ctx context.Context, after Pos, limit int) ([]Entry, error)
 	if err := m.enter(ctx); err != nil {
 		return nil, err
 	}
-	if after >= m.last() {
+	if after >= m.log.last() {
 		return nil, nil
 	}
-	if after+1 < m.first {
+	if after+1 < m.log.first {
 		return nil, fmt.Errorf("%w: position %d", ErrTrimmed, after+1)
 	}
-	page := m.entries[after+1-m.first:]
-	page = page[:min(len(page), limit)]
-	entries := make([]Entry, len(page))
-	for i, e := range page {
-		entries[i] = e.clone()
+	entries := make([]Entry, min(uint64(m.log.last()-after), uint64(limit)))
+	for i := range entries {
+		entries[i] = m.log.at(after + 1 + Pos(i)).clone()
 	}
 	return entries, nil
 }
@@ -300,7 +352,7 @@ func (m *memory) Wait(ctx context.Context, after Pos) error {
 	if m.grown == nil {
 		m.grown = make(chan struct{})
 	}
-	err, last, grown := m.enter(ctx), m.last(), m.grown
+	err, last, grown := m.enter(ctx), m.log.last(), m.grown
 	m.mu.Unlock()
 	if err != nil || last > after {
 		return err
@@ -324,22 +376,18 @@ func (m *memory) Trim(ctx context.Context, before Pos) error {
 	var cursors []Record
 	if index := m.kinds[CursorKind]; index != nil {
 		for id := range index.ids.from("") {
-			cursors = append(cursors, m.keys[Key{CursorKind, id}].current())
+			cursors = append(cursors, *index.keys[id].current)
 		}
 	}
-	floor := TrimFloor(before, m.last(), cursors)
-	if floor <= m.first {
-		return nil
-	}
-	n := int(floor - m.first)
-	for _, e := range m.entries[:n] {
+	floor := TrimFloor(before, m.log.last(), cursors)
+	for m.log.first < floor {
+		e := m.log.at(m.log.first)
 		delete(m.ids, e.ID)
 		for _, r := range e.Records {
-			m.keys[r.Key].trim(floor)
+			m.versions(r.Key).trim(floor)
 		}
+		m.log.dropFirst()
 	}
-	m.entries = append([]Entry(nil), m.entries[n:]...)
-	m.first = floor
 	return nil
 }
 
@@ -349,7 +397,7 @@ func (m *memory) Close() error {
 	if !m.closed {
 		m.closed = true
 		m.wake()
-		m.entries, m.ids, m.keys, m.kinds = nil, nil, nil, nil
+		m.log, m.ids, m.kinds = memoryLog{}, nil, nil
 	}
 	return nil
 }

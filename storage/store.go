@@ -12,6 +12,11 @@ import (
 
 // A Store is what applications use: a [Backend] with bounded retry and paging.
 // It is safe for concurrent use.
+//
+// Where the backend is unavailable it is asked again with growing pauses, up to
+// [MaxAttempts] times and no longer than ctx lasts. So an error that still is
+// [ErrUnavailable] is about a backend that is down; the outcome of a Commit is
+// unknown then, as it is after the context's error.
 type Store struct {
 	backend Backend
 }
@@ -22,21 +27,24 @@ func New(b Backend) *Store { return &Store{b} }
 // Backend returns the backend.
 func (s *Store) Backend() Backend { return s.backend }
 
-// MaxAttempts is how often Commit and Update try before they give up.
+// MaxAttempts is how often a Store tries before it gives up: about four seconds
+// while the backend is unavailable.
 const MaxAttempts = 16
 
-// Commit commits a batch. Where the backend is unavailable it asks again with
-// growing pauses, up to [MaxAttempts] times and no longer than ctx lasts, so
-// that an error that still is [ErrUnavailable] is about a backend that is down.
-// The outcome is unknown then, as it is after the context's error.
+// Commit commits a batch.
 func (s *Store) Commit(ctx context.Context, b Batch) (Pos, error) {
+	return retry(ctx, func() (Pos, error) { return s.backend.Commit(ctx, b) })
+}
+
+// retry calls until the backend is available.
+func retry[T any](ctx context.Context, call func() (T, error)) (T, error) {
 	for attempt := 1; ; attempt++ {
-		pos, err := s.backend.Commit(ctx, b)
+		v, err := call()
 		if err == nil || !errors.Is(err, ErrUnavailable) || attempt == MaxAttempts {
-			return pos, err
+			return v, err
 		}
 		if err := pause(ctx, attempt); err != nil {
-			return 0, err
+			return v, err
 		}
 	}
 }
@@ -49,7 +57,7 @@ const (
 
 // pause waits before the next attempt, twice as long each time.
 func pause(ctx context.Context, attempt int) error {
-	timer := time.NewTimer(min(firstPause<<(attempt-1), maxPause))
+	timer := time.NewTimer(min(firstPause<<min(attempt-1, 20), maxPause)) // no overflow, however long it goes on
 	defer timer.Stop()
 	select {
 	case <-timer.C:
@@ -65,6 +73,16 @@ type Change struct {
 	Writes []Write // none: nothing is committed
 }
 
+// batch returns the batch that makes the change, with the ID of [BatchID]. Its
+// intent comprises the change: another process may decide otherwise about the
+// same version, which is a conflict and no reuse of an ID.
+func (c Change) batch(key Key, base Version, intent string) Batch {
+	b := Batch{Note: c.Note, Writes: c.Writes}
+	digest := b.Digest()
+	b.ID = BatchID(key, base, intent+" "+string(digest[:]))
+	return b
+}
+
 // Update reads the current records of keys, of which there is at least one,
 // lets decide make a change of them, and commits it on the condition that all
 // records it writes are still as they were read. After a conflict it reads and
@@ -72,8 +90,9 @@ type Change struct {
 //
 // decide may run several times and must have no effect of its own. Its Writes
 // may name any keys; Base is filled in for those among keys. intent says what is
-// being done and makes, with the first key and its version, the ID of the
-// batch; so two decisions about the same version with the same intent are one.
+// being done, such as the ID of a request, and makes the ID of the batch with
+// the keys, their versions and the change: two decisions of one intent that make
+// the same change of the same versions are one.
 // If decide returns an error or no writes, nothing is committed and Update
 // returns that error and position 0.
 func (s *Store) Update(ctx context.Context, intent string, keys []Key, decide func(now []Record) (Change, error)) (Pos, error) {
@@ -102,7 +121,7 @@ func (s *Store) Update(ctx context.Context, intent string, keys []Key, decide fu
 				}
 			}
 		}
-		pos, err := s.Commit(ctx, Batch{ID: BatchID(keys[0], records[0].Version, intent), Note: change.Note, Writes: change.Writes})
+		pos, err := s.Commit(ctx, change.batch(keys[0], records[0].Version, intent))
 		if !errors.Is(err, ErrConflict) {
 			return pos, err
 		}
@@ -121,7 +140,15 @@ func BatchID(key Key, base Version, intent string) string {
 
 // Get returns the current record of each key as of one position.
 func (s *Store) Get(ctx context.Context, keys ...Key) (Pos, []Record, error) {
-	return s.backend.Get(ctx, keys...)
+	type snapshot struct {
+		pos     Pos
+		records []Record
+	}
+	now, err := retry(ctx, func() (snapshot, error) {
+		pos, records, err := s.backend.Get(ctx, keys...)
+		return snapshot{pos, records}, err
+	})
+	return now.pos, now.records, err
 }
 
 // pageSize is how many records or entries an iterator reads at a time.
@@ -130,34 +157,34 @@ const pageSize = 200
 // List yields the records of a kind in the order of their IDs. It reads page by
 // page, so it sees changes that are made meanwhile. An error ends it.
 func (s *Store) List(ctx context.Context, kind string) iter.Seq2[Record, error] {
-	return pages("", func(after string) ([]Record, error) { return s.backend.List(ctx, kind, after, pageSize) },
+	return pages(ctx, "", func(after string) ([]Record, error) { return s.backend.List(ctx, kind, after, pageSize) },
 		func(r Record) string { return r.Key.ID })
 }
 
 // Due returns up to limit records of a kind that are due at now, the most
 // overdue first.
 func (s *Store) Due(ctx context.Context, kind string, now time.Time, limit int) ([]Record, error) {
-	return s.backend.Due(ctx, kind, now, limit)
+	return retry(ctx, func() ([]Record, error) { return s.backend.Due(ctx, kind, now, limit) })
 }
 
 // History yields the versions of a key after the given one. An error ends it.
 func (s *Store) History(ctx context.Context, key Key, after Version) iter.Seq2[Record, error] {
-	return pages(after, func(after Version) ([]Record, error) { return s.backend.History(ctx, key, after, pageSize) },
+	return pages(ctx, after, func(after Version) ([]Record, error) { return s.backend.History(ctx, key, after, pageSize) },
 		func(r Record) Version { return r.Version })
 }
 
 // Log yields the entries after a position, up to the end that the log has when
 // it gets there. An error ends it.
 func (s *Store) Log(ctx context.Context, after Pos) iter.Seq2[Entry, error] {
-	return pages(after, func(after Pos) ([]Entry, error) { return s.backend.Log(ctx, after, pageSize) },
+	return pages(ctx, after, func(after Pos) ([]Entry, error) { return s.backend.Log(ctx, after, pageSize) },
 		func(e Entry) Pos { return e.Pos })
 }
 
 // pages yields what read returns, page by page, each after the last element.
-func pages[T, P any](after P, read func(after P) ([]T, error), position func(T) P) iter.Seq2[T, error] {
+func pages[T, P any](ctx context.Context, after P, read func(after P) ([]T, error), position func(T) P) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		for {
-			page, err := read(after)
+			page, err := retry(ctx, func() ([]T, error) { return read(after) })
 			if err != nil {
 				var none T
 				yield(none, err)
@@ -177,10 +204,16 @@ func pages[T, P any](after P, read func(after P) ([]T, error), position func(T) 
 }
 
 // Wait returns when the log has grown past a position, or earlier.
-func (s *Store) Wait(ctx context.Context, after Pos) error { return s.backend.Wait(ctx, after) }
+func (s *Store) Wait(ctx context.Context, after Pos) error {
+	_, err := retry(ctx, func() (struct{}, error) { return struct{}{}, s.backend.Wait(ctx, after) })
+	return err
+}
 
 // Trim drops entries before a position, as far as registered cursors allow.
-func (s *Store) Trim(ctx context.Context, before Pos) error { return s.backend.Trim(ctx, before) }
+func (s *Store) Trim(ctx context.Context, before Pos) error {
+	_, err := retry(ctx, func() (struct{}, error) { return struct{}{}, s.backend.Trim(ctx, before) })
+	return err
+}
 
 // Close closes the backend.
 func (s *Store) Close() error { return s.backend.Close() }

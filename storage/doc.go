@@ -17,4 +17,35 @@
 // storagetest.Run checks every sentence of it. [Store] is what applications
 // use: Update with bounded retry, paging, and [Collection] for typed records.
 // [Consumer] tails the log with a cursor that commits with its result.
+//
+// # Which backend
+//
+// Start with SQLite, and move when a line below says so: the contract is the
+// same, and a log replayed into another backend gives the same store.
+//
+//   - Memory, [NewMemory]: tests, examples, what need not survive. Nothing
+//     survives the process.
+//   - SQLite, storage/sqlite: one process, or several on one machine, with nothing
+//     installed. Acknowledged batches survive the crash of the process and, with
+//     synchronous FULL, the default, the loss of power. The machine and its disk
+//     are the single point of failure; Backup copies a running store.
+//   - PostgreSQL, storage/postgres: many processes on many machines, beside a
+//     database that somebody runs already. As durable as that server is set up to
+//     be.
+//   - etcd, storage/etcd: paging that survives the loss of any one of three
+//     machines, without anybody's help. Small data: etcd holds gigabytes, not
+//     terabytes, and each commit crosses the network twice.
+//
+// What a commit costs, in short: memory about 3 microseconds; SQLite one wait
+// for the disk; PostgreSQL two round trips and one wait for the disk; etcd two
+// round trips and a wait for the disks of a majority. On the durable ones, up
+// to 64 callers share that (21 small batches on etcd), so that throughput is
+// made by concurrency: SQLite and PostgreSQL reach several thousand commits a
+// second where one caller reaches a few hundred. The package of each backend
+// has the figures that storagetest.Bench measured, beside a bare loop over the
+// same driver.
+//
+// All of them order every write of a store, which bounds one store at some ten
+// thousand commits a second. That is far above what incidents, pages and changes
+// need; shard by store (a team, a region) beyond.
 package storage

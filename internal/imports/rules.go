@@ -70,7 +70,7 @@ func place(dir string) (kind, domain string) {
 	switch {
 	case dir == ".":
 		return kindRoot, ""
-	case first == "internal":
+	case strings.Contains("/"+dir+"/", "/internal/"):
 		return kindInternal, ""
 	case first == "examples":
 		return kindExample, ""

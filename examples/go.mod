@@ -39,3 +39,5 @@ require (
 )
 
 replace github.com/sre-sdk/sre => ..
+
+replace github.com/sre-sdk/sre/storage/sqlite => ../storage/sqlite

@@ -3,34 +3,60 @@
 // in the life of a change.
 //
 //	go run ./examples/process
+//	go run ./examples/process -state FILE
 //
 // Time is simulated, so that a day of traffic takes about a second; requests,
-// errors and decisions are real. It exits with 0, or with 1 if something could
-// not be run.
+// errors and decisions are real. What runs and what was decided is kept in a
+// SQLite database, of which -state names the file (default: one that is removed
+// at the end). It exits with 0, or with 1 if something could not be run.
 package main
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"io"
 	"net"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/sre-sdk/sre"
 	"github.com/sre-sdk/sre/budget"
 	"github.com/sre-sdk/sre/slo"
+	"github.com/sre-sdk/sre/storage"
+	"github.com/sre-sdk/sre/storage/sqlite"
 )
 
 func main() {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err == nil {
-		err = run(context.Background(), os.Stdout, listener)
-	}
-	if err != nil {
+	state := flag.String("state", "", "the `file` of the database (default: one that is removed at the end)")
+	flag.Parse()
+	if err := start(context.Background(), *state); err != nil {
 		fmt.Fprintln(os.Stderr, "process:", err)
 		os.Exit(1)
 	}
+}
+
+// start opens what the story needs from outside.
+func start(ctx context.Context, state string) error {
+	if state == "" {
+		dir, err := os.MkdirTemp("", "process-")
+		if err != nil {
+			return err
+		}
+		defer os.RemoveAll(dir)
+		state = filepath.Join(dir, "process.db")
+	}
+	db, err := sqlite.Open(ctx, state, sqlite.Options{})
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	return run(ctx, os.Stdout, listener, storage.New(db))
 }
 
 // perRequest is how much simulated time passes from one request to the next.
@@ -60,8 +86,9 @@ var policy = budget.Policy{
 	}},
 }
 
-// run serves on the listener and tells the story to out.
-func run(ctx context.Context, out io.Writer, listener net.Listener) error {
+// run serves on the listener, keeps its state in the store, and tells the story
+// to out.
+func run(ctx context.Context, out io.Writer, listener net.Listener, store *storage.Store) error {
 	compiled, err := shop.Compile()
 	if err != nil {
 		return err
@@ -72,7 +99,7 @@ func run(ctx context.Context, out io.Writer, listener net.Listener) error {
 	}
 	s := newService(listener, time.Date(2026, 3, 6, 0, 0, 0, 0, time.UTC))
 	defer s.close()
-	story := &story{ctx: ctx, out: out, service: s, slo: compiled, policy: rules}
+	story := &story{ctx: ctx, out: out, service: s, slo: compiled, policy: rules, releases: newReleases(store)}
 	return story.tell()
 }
 
@@ -83,7 +110,8 @@ type story struct {
 	service *service
 	slo     *slo.Compiled
 	policy  *budget.Compiled
-	prev    sre.Outcome
+
+	releases releases
 }
 
 func (s *story) tell() error {
@@ -92,12 +120,13 @@ func (s *story) tell() error {
 		do    func() error
 	}{
 		{"Operate: a day of traffic, version 1", func() error { return s.operate(24 * time.Hour) }},
-		{"Deploy: version 2, a feature", func() error { return s.deploy("deploy-2", budget.Feature, version{name: "2", failEvery: 8}) }},
+		{"Deploy: version 2, a feature", func() error { return s.deploy("deploy-2", budget.Feature, version{Name: "2", FailEvery: 8}) }},
 		{"Operate: an hour with version 2", func() error { return s.operate(time.Hour) }},
-		{"Deploy: version 3, a feature", func() error { return s.deploy("deploy-3", budget.Feature, version{name: "3", failEvery: 8}) }},
-		{"Deploy: back to version 1", func() error { return s.deploy("rollback-1", budget.Rollback, version{name: "1", failEvery: 1000}) }},
+		{"Deploy: version 3, a feature", func() error { return s.deploy("deploy-3", budget.Feature, version{Name: "3", FailEvery: 8}) }},
+		{"Deploy: back to version 1", func() error { return s.deploy("rollback-1", budget.Rollback, version{Name: "1", FailEvery: 1000}) }},
 		{"Operate: two hours with version 1", func() error { return s.operate(2 * time.Hour) }},
-		{"Deploy: version 2 with the defect mended", func() error { return s.deploy("deploy-4", budget.Feature, version{name: "2.1", failEvery: 1000}) }},
+		{"Deploy: version 2 with the defect mended", func() error { return s.deploy("deploy-4", budget.Feature, version{Name: "2.1", FailEvery: 1000}) }},
+		{"Learn: what was decided, and why, is in the log", s.learn},
 	} {
 		fmt.Fprintf(s.out, "== %s\n", chapter.title)
 		if err := chapter.do(); err != nil {
@@ -119,16 +148,31 @@ func (s *story) operate(d time.Duration) error {
 
 // deploy asks the gate and, if it opens, changes the running version.
 func (s *story) deploy(id string, purpose budget.Purpose, v version) error {
+	before, err := s.releases.Get(s.ctx, s.slo.Service())
+	if err != nil {
+		return err
+	}
 	now := s.service.now()
 	status := budget.Read(s.ctx, s.service, s.slo, s.policy, now)
-	d := s.policy.Decide([]budget.Status{status}, budget.Change{ID: id, Purpose: purpose}, s.prev, now)
-	s.prev = d.Budget
+	d := s.policy.Decide([]budget.Status{status}, budget.Change{ID: id, Purpose: purpose}, before.Value.Previous, now)
+	if err := s.releases.decided(s.ctx, s.slo.Service(), d, v); err != nil {
+		return err
+	}
 	fmt.Fprint(s.out, d)
 	if d.Err() != nil {
-		fmt.Fprintf(s.out, "version %s keeps running\n\n", s.service.running().name)
+		fmt.Fprintf(s.out, "version %s keeps running\n\n", s.service.running().Name)
 		return nil
 	}
 	s.service.run(v)
-	fmt.Fprintf(s.out, "version %s runs\n\n", v.name)
+	fmt.Fprintf(s.out, "version %s runs\n\n", v.Name)
 	return nil
+}
+
+// learn reads the log.
+func (s *story) learn() error {
+	lines, err := s.releases.history(s.ctx)
+	for _, line := range lines {
+		fmt.Fprintln(s.out, line)
+	}
+	return err
 }

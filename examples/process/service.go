@@ -12,10 +12,10 @@ import (
 	"github.com/sre-sdk/sre/slo"
 )
 
-// version is what is deployed. Every failEvery-th request fails.
+// version is what is deployed. Every FailEvery-th request fails.
 type version struct {
-	name      string
-	failEvery int
+	Name      string `json:"name"`
+	FailEvery int    `json:"fail_every"`
 }
 
 // service is an HTTP service that counts its own requests, one slice of
@@ -34,7 +34,7 @@ type service struct {
 
 func newService(listener net.Listener, start time.Time) *service {
 	s := &service{url: "http://" + listener.Addr().String(), client: &http.Client{Timeout: 10 * time.Second},
-		start: start, clock: start, version: version{name: "1", failEvery: 1000}}
+		start: start, clock: start, version: version{Name: "1", FailEvery: 1000}}
 	s.server = &http.Server{Handler: s, ReadHeaderTimeout: 10 * time.Second}
 	go s.server.Serve(listener) // ends with close
 	return s
@@ -50,7 +50,7 @@ func (s *service) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c := slo.Counts{Good: 1, Covered: perRequest, Span: perRequest}
-	if (len(s.slices)+1)%s.version.failEvery == 0 {
+	if (len(s.slices)+1)%s.version.FailEvery == 0 {
 		c.Good, c.Bad = 0, 1
 		w.WriteHeader(http.StatusInternalServerError)
 	}

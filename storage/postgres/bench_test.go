@@ -24,13 +24,13 @@ func BenchmarkOneTable(b *testing.B) { storagetest.Bench(b, benchmarked(false)) 
 func benchmarked(log bool) storagetest.Options {
 	return storagetest.Options{
 		Open: func(t testing.TB) storage.Backend { return open(t, durable(t), postgres.Options{Schema: newSchema()}) },
-		Bare: func(b *testing.B, group int) float64 { return bare(b, group, log) },
+		Bare: func(b *testing.B, group, n int) float64 { return bare(b, group, n, log) },
 	}
 }
 
 // bare commits records with pgx alone: an insert for each, with or without a row
 // of a log, a transaction for each group, and all that in one round trip.
-func bare(b *testing.B, group int, log bool) float64 {
+func bare(b *testing.B, group, n int, log bool) float64 {
 	schema := quoted(newSchema())
 	execute(b, "create schema "+schema)
 	execute(b, "create table "+schema+`.records (kind text collate "C", id text collate "C", version bigint not null, due bigint, data bytea not null, primary key (kind, id))`)
@@ -44,10 +44,10 @@ func bare(b *testing.B, group int, log bool) float64 {
 	entry := "insert into " + schema + ".log (batch, note) values ($1, $2)"
 	data := bytes.Repeat([]byte("x"), storagetest.RecordSize)
 	start := time.Now()
-	for done := 0; done < b.N; {
+	for done := 0; done < n; {
 		var trip pgx.Batch
 		trip.Queue("begin")
-		for range min(group, b.N-done) {
+		for range min(group, n-done) {
 			id := fmt.Sprintf("record-%09d", done)
 			trip.Queue(record, "bench", id, 1, nil, data)
 			if log {
@@ -60,5 +60,5 @@ func bare(b *testing.B, group int, log bool) float64 {
 			b.Fatal(err)
 		}
 	}
-	return float64(b.N) / time.Since(start).Seconds()
+	return float64(n) / time.Since(start).Seconds()
 }

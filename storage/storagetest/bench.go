@@ -118,17 +118,13 @@ const (
 func againstBare(b *testing.B, o Options) {
 	store := newBench(b, o)
 	total := b.N
-	defer func() { b.N = total }()
 	turns := min(maxTurns, max(1, total/turnFloor))
 	var commits, bares, ofBare64, ofBare1, callerOfBare1 []float64
 	for range turns {
 		n := max(1, total/turns)
 		few := max(1, n/64) // what waits for the disk each time
 		many, one := store.commit(b, 64, n), store.commit(b, 1, few)
-		b.N = n
-		bare64 := o.Bare(b, 64)
-		b.N = few
-		bare1 := o.Bare(b, 1)
+		bare64, bare1 := o.Bare(b, 64, n), o.Bare(b, 1, few)
 		commits, bares = append(commits, many), append(bares, bare64)
 		ofBare64, ofBare1, callerOfBare1 = append(ofBare64, many/bare64), append(ofBare1, many/bare1), append(callerOfBare1, one/bare1)
 	}

@@ -20,9 +20,9 @@ func TestBenchRuns(t *testing.T) {
 		defer func() { _ = f.Value.Set(before) }()
 	}
 	var groups, sizes []int
-	bare := func(b *testing.B, group int) float64 {
-		groups, sizes = append(groups, group), append(sizes, b.N)
-		return float64(b.N) / time.Second.Seconds()
+	bare := func(_ *testing.B, group, n int) float64 {
+		groups, sizes = append(groups, group), append(sizes, n)
+		return float64(n) / time.Second.Seconds()
 	}
 	failed := true
 	testing.Benchmark(func(b *testing.B) {
@@ -33,6 +33,6 @@ func TestBenchRuns(t *testing.T) {
 		t.Error("a benchmark failed")
 	}
 	if n := len(groups); n < 2 || groups[n-2] != 64 || groups[n-1] != 1 || sizes[n-2] != 700 || slices.Min(sizes) < 1 {
-		t.Errorf("the bare driver was run with groups of %v and b.N of %v", groups, sizes)
+		t.Errorf("the bare driver was run with groups of %v and %v records", groups, sizes)
 	}
 }

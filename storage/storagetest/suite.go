@@ -33,11 +33,11 @@ type Options struct {
 	// again. Nil: the backend is not durable, and what needs it is skipped.
 	Reopen func(t testing.TB, b storage.Backend) storage.Backend
 
-	// Bare commits b.N records of [RecordSize] bytes with the bare driver, in
+	// Bare commits n records of [RecordSize] bytes with the bare driver, in
 	// transactions of group records each, and returns how many records a second
 	// that made; [Bench] compares the backend with it. Preparations are not
 	// counted. Nil: no comparison.
-	Bare func(b *testing.B, group int) (perSecond float64)
+	Bare func(b *testing.B, group, n int) (perSecond float64)
 }
 
 // A Rule is one property of the contract.

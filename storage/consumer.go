@@ -33,19 +33,20 @@ type Consumer struct {
 const idle = 256
 
 // Run consumes until ctx is done, whose error it returns, or until an error
-// that cannot be mended by trying again. Run it again to go on.
+// that cannot be mended by trying again, as [ErrConflict] and [ErrUnavailable]
+// can. Run it again to go on.
 func (c *Consumer) Run(ctx context.Context) error {
-	for conflicts := 1; ; conflicts++ {
+	for failures := 1; ; failures++ {
 		progress, err := c.run(ctx)
-		if !errors.Is(err, ErrConflict) {
+		if !errors.Is(err, ErrConflict) && !errors.Is(err, ErrUnavailable) {
 			return err
 		}
-		// Another process moved the cursor, or a record that Handle saw: look
-		// again, at once if something was achieved meanwhile.
+		// Another process moved the cursor, or a record that Handle saw, or the
+		// backend is down: look again, at once if something was achieved meanwhile.
 		if progress {
-			conflicts = 1
+			failures = 1
 		}
-		if err := pause(ctx, conflicts); err != nil {
+		if err := pause(ctx, failures); err != nil {
 			return err
 		}
 	}

@@ -6,7 +6,10 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	mathrand "math/rand/v2"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/sre-sdk/sre"
@@ -20,20 +23,24 @@ type Config[S, I any] struct {
 	Machine  Machine[S, I]
 	Handlers map[string]Handler // by the type of effect
 
-	// Concurrency is how many effects this process performs, and how many states
-	// it steps, at the same time; nothing is claimed that could not start at
-	// once. Default: 8.
+	// Concurrency is how many effects of each type this process performs, and how
+	// many states it steps, at the same time; nothing is claimed that could not
+	// start at once. A type never takes the place of another: a receiver that
+	// hangs holds back its own effects only. Default: 8.
 	Concurrency int
 
 	// Timeout bounds one call of a handler, through its context. Default: 30 s.
 	Timeout time.Duration
 
 	// Lease is for how long a claim holds: after it another process may perform
-	// the effect. It must exceed Timeout. Default: twice Timeout.
+	// the effect. It must exceed Timeout by more than the clocks of the processes
+	// differ and a commit takes, or effects are doubled. Default: twice Timeout.
 	Lease time.Duration
 
 	// MaxAttempts is after how many failures an effect becomes a dead letter.
-	// Default: 10, which is about 13 minutes with the default Backoff.
+	// Default: 10, which is 4 to 9 minutes with the default Backoff and Jitter. An
+	// effect is given up, too, when 10 claims more than that have ended without
+	// outcome: it may be what ends the processes.
 	MaxAttempts int
 
 	// Backoff is the pause after the n-th failure (1, 2, ...), to which Jitter is
@@ -45,7 +52,8 @@ type Config[S, I any] struct {
 	KeepDone time.Duration
 
 	// Grace is how long running handlers have to end when Run is stopped, before
-	// their contexts are canceled. Default: 10 s.
+	// their contexts are canceled. An effect whose handler fails then is due at
+	// once for another process. Default: 10 s.
 	Grace time.Duration
 
 	Hooks Hooks
@@ -58,13 +66,14 @@ type Config[S, I any] struct {
 }
 
 // Hooks are called as things happen, from several goroutines. They must be
-// quick. Each may be nil.
+// quick; a panic in one is logged. Each may be nil. They only observe: a process
+// that dies, or whose store answers after an unknown outcome, may miss a call.
 type Hooks struct {
 	Stepped   func(id string, version storage.Version) // a state was committed
-	Performed func(e Effect, attempt int)              // an effect was done and recorded
+	Performed func(e Effect, attempt int)              // an effect was done, recorded, and the machine told
 	Retrying  func(e Effect, attempt int, err error)   // one failed and will be tried again
-	Dead      func(e Effect, err error)                // one became a dead letter
-	Failed    func(err error)                          // the store failed, or a state could not be stepped; it is tried again
+	Dead      func(e Effect, err error)                // one became a dead letter; the text of the last failure
+	Failed    func(err error)                          // the store failed, or something could not be processed; it is tried again
 }
 
 // maxBackoff bounds the default Backoff.
@@ -128,9 +137,16 @@ func (c Config[S, I]) Validate() error {
 	if c.Machine.NextDue == nil {
 		p.Add("machine.next_due", "missing", nil, "a function; return the zero time if nothing is ever due")
 	}
-	for name, h := range c.Handlers {
-		if h == nil {
-			p.Add(fmt.Sprintf("handlers[%q]", name), "missing", nil, "a handler")
+	for _, suffix := range []string{".effect", ".dead"} {
+		if strings.HasSuffix(c.Machine.Kind, suffix) {
+			p.Add("machine.kind", "reserved", c.Machine.Kind, "a kind that does not end in "+suffix+", as the records of another machine may")
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Handlers)) {
+		path := fmt.Sprintf("handlers[%q]", name)
+		p.CheckID(path, name)
+		if c.Handlers[name] == nil {
+			p.Add(path, "missing", nil, "a handler")
 		}
 	}
 	if c.Concurrency < 1 || c.Concurrency > 1000 {

@@ -7,12 +7,21 @@
 //
 //   - When [Runner.Send] returns nil, the new state and its effects are durable.
 //   - An effect is performed at least once. It is doubled only when a process
-//     dies, or loses its store, between performing it and recording that; its
-//     ID is the same then, so that the receiver can tell.
+//     dies, or loses its store until the lease ends, between performing it and
+//     recording that, or when its handler outlasts the lease; its ID is the same
+//     then, so that the receiver can tell.
+//   - The machine is told of each outcome once, in the commit that records it.
+//     Where that is not possible, as after a deploy that cannot be read by this
+//     process, the outcome is recorded first and told later.
 //   - A missed instant loses nothing: what is owed is a function of the state.
 //   - An effect that keeps failing is never dropped: after MaxAttempts, or at
 //     once if its handler says [ErrPermanent], it becomes a dead letter, and the
-//     machine is told, if it wants to know.
+//     machine is told, if it wants to know. A dead letter stays until
+//     [Runner.Revive] or [Runner.Dismiss].
+//   - What cannot be processed does not stop the rest: a receiver that hangs, a
+//     record that cannot be decoded, a type without handler. Such a record is
+//     left for a minute to processes of other versions, then put off by a
+//     minute each time, and reported through Hooks.Failed.
 //   - With ctx done, Run starts nothing new, gives what is running up to Grace
 //     to end, records the results and returns.
 //
@@ -24,6 +33,10 @@
 // to the end of a lease: exactly one worker wins, and if it dies another one
 // finds the effect due again. The receipt is written into the record.
 //
-// The note of each batch holds the input and the instant, so that folding the
+// The note of each step holds the input and the instant, so that folding the
 // notes gives the state; see [Runner.Replay].
+//
+// The record of an effect that was done is deleted after KeepDone. States are
+// never deleted, and the versions of all records grow with the log until
+// storage.Store.Trim drops old ones.
 package runner

@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,88 +10,15 @@ import (
 	"github.com/sre-sdk/sre/storage"
 )
 
-// claimDue claims the effects that are due, as many as there are free slots,
-// and starts performing them.
-func (w *worker[S, I]) claimDue(ctx context.Context) (next time.Time, err error) {
-	records, next, err := w.due(ctx, w.effectKind())
-	if err != nil {
-		return next, err
-	}
-	for _, rec := range records {
-		e, err := decodeEffect(rec.Data)
-		if err != nil {
-			w.failed(fmt.Errorf("%s: %w", rec.Key, err))
-			continue
-		}
-		select {
-		case w.slots <- struct{}{}:
-		default:
-			return time.Time{}, nil // all are busy; a freed slot wakes the loop
-		}
-		w.late("effect", rec)
-		if !w.start(ctx, rec, e) {
-			w.free()
-		}
-	}
-	return next, nil
-}
-
-func (w *worker[S, I]) free() {
-	<-w.slots
-	select {
-	case w.freed <- struct{}{}:
-	default:
-	}
-}
-
-// start does what is due about an effect. It reports whether a goroutine took
-// the slot over.
-func (w *worker[S, I]) start(ctx context.Context, rec storage.Record, e effectRecord) bool {
-	var err error
-	switch e.Status {
-	case statusPending:
-		if until := w.pausedUntil(e.Effect.Type); until.After(w.c.Now()) {
-			err = w.commitEffect(ctx, "wait", storage.Write{Key: rec.Key, Base: rec.Version, Data: rec.Data, Due: until})
-			break
-		}
-		var claimed storage.Record
-		if claimed, err = w.claim(ctx, rec, &e); err == nil {
-			w.running.Go(func() {
-				defer w.free()
-				w.perform(claimed, e)
-			})
-			return true
-		}
-	case statusFanOut:
-		err = w.fanOut(ctx, rec, e)
-	case statusDone: // kept for long enough
-		err = w.commitEffect(ctx, "forget", storage.Write{Key: rec.Key, Base: rec.Version, Delete: true})
-	default:
-		err = fmt.Errorf("runner: %s has the status %q, which this program does not know", rec.Key, e.Status)
-	}
-	if err != nil && !errors.Is(err, storage.ErrConflict) && ctx.Err() == nil {
-		w.failed(err)
-	}
-	return false
-}
-
 // commitEffect commits writes that are about one effect.
 func (r *Runner[S, I]) commitEffect(ctx context.Context, intent string, writes ...storage.Write) error {
-	return r.commit(ctx, storage.Batch{ID: r.batchID(writes[0].Key, writes[0].Base, intent), Writes: writes})
-}
-
-// claim moves the effect's due time to the end of the lease.
-func (w *worker[S, I]) claim(ctx context.Context, rec storage.Record, e *effectRecord) (storage.Record, error) {
-	e.Attempt++
-	rec.Due = w.c.Now().Add(w.c.Lease)
-	err := w.commitEffect(ctx, "claim", storage.Write{Key: rec.Key, Base: rec.Version, Data: encodeEffect(*e), Due: rec.Due})
-	rec.Version++
-	return rec, err
+	_, err := r.c.Store.Commit(ctx, storage.Batch{ID: r.batchID(writes[0].Key, writes[0].Base, intent), Writes: writes})
+	return err
 }
 
 // fanOut adds the effects that one record holds, a batch at a time.
 func (w *worker[S, I]) fanOut(ctx context.Context, rec storage.Record, e effectRecord) error {
-	now := w.c.Now()
+	now := w.now()
 	n := min(directEffects, len(e.FanOut))
 	keys := make([]storage.Key, n)
 	for i, effect := range e.FanOut[:n] {
@@ -113,98 +41,190 @@ func (w *worker[S, I]) fanOut(ctx context.Context, rec storage.Record, e effectR
 	return w.commitEffect(ctx, "fan out", append([]storage.Write{rest}, add...)...)
 }
 
+// maxLost is how many claims of an effect may end without an outcome, beside
+// MaxAttempts, before it is given up: perhaps it is what ends the processes.
+const maxLost = 10
+
 // perform calls the handler of a claimed effect and records the outcome.
 func (w *worker[S, I]) perform(rec storage.Record, e effectRecord) {
-	receipt, err := w.call(e.Effect)
+	if e.Attempt > w.c.MaxAttempts+maxLost {
+		e.failed(fmt.Errorf("runner: claimed %d times and never ended", e.Attempt-1))
+		w.conclude(rec, e)
+		return
+	}
+	left := rec.Due.Sub(w.now())
+	if left <= 0 {
+		return // the claim took too long; it is due again
+	}
+	receipt, err := w.call(e.Effect, min(left, w.c.Timeout))
 	var limited RateLimited
 	switch {
 	case err == nil:
-		err = w.finish(rec, e, Outcome{Receipt: receipt})
+		if len(receipt) > MaxReceipt {
+			w.c.Log.Warn("runner: a receipt was cut", "effect", e.Effect.ID, "bytes", len(receipt))
+		}
+		e.Receipt, e.Err = receipt[:min(len(receipt), MaxReceipt)], ""
+		w.conclude(rec, e)
+	case w.handling.Err() != nil: // the handler was canceled, which says nothing about the effect
+		e.Attempt--
+		w.again(rec, e, err, w.now())
 	case errors.As(err, &limited):
-		until := w.c.Now().Add(max(limited.After, 0))
+		until := w.now().Add(max(limited.After, minRateLimit))
 		w.pauseType(e.Effect.Type, until)
 		e.Attempt-- // it was not refused for what it is
-		err = w.again(rec, e, err, until)
+		w.again(rec, e, err, until)
 	case errors.Is(err, ErrPermanent) || e.Attempt >= w.c.MaxAttempts:
 		e.failed(err)
-		w.c.Log.Error("runner: an effect became a dead letter", "effect", e.Effect.ID, "type", e.Effect.Type, "attempts", e.Attempt, "error", err)
-		if finishErr := w.finish(rec, e, Outcome{Err: e.Err}); finishErr != nil {
-			err = finishErr
-		} else {
-			w.c.Measure(metricDead, 1, "type", e.Effect.Type)
-			if h := w.c.Hooks.Dead; h != nil {
-				h(e.Effect, err)
-			}
-			err = nil
-		}
+		w.c.Log.Error("runner: an effect is given up", "effect", e.Effect.ID, "type", e.Effect.Type, "attempts", e.Attempt, "error", err)
+		w.conclude(rec, e)
 	default:
-		w.c.Measure(metricRetries, 1, "type", e.Effect.Type)
+		w.measure(metricRetries, 1, "type", e.Effect.Type)
 		if h := w.c.Hooks.Retrying; h != nil {
-			h(e.Effect, e.Attempt, err)
+			w.hook(func() { h(e.Effect, e.Attempt, err) })
 		}
-		err = w.again(rec, e, err, w.c.Now().Add(w.c.Jitter(w.c.Backoff(e.Attempt))))
-	}
-	if err != nil && !errors.Is(err, storage.ErrConflict) && w.work.Err() == nil {
-		w.failed(fmt.Errorf("%s: %w", rec.Key, err)) // it is due again when the lease ends
+		w.again(rec, e, err, w.now().Add(max(w.c.Jitter(w.c.Backoff(e.Attempt)), 0)))
 	}
 }
 
+// minRateLimit is the shortest pause that RateLimited makes.
+const minRateLimit = time.Second
+
 // call calls the handler; a panic is a failure like another.
-func (w *worker[S, I]) call(e Effect) (receipt []byte, err error) {
-	ctx, cancel := context.WithTimeout(w.work, w.c.Timeout)
+func (w *worker[S, I]) call(e Effect, timeout time.Duration) (receipt []byte, err error) {
+	ctx, cancel := context.WithTimeout(w.handling, timeout)
 	defer cancel()
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("runner: the handler of %s panicked: %v", e.Type, p)
 		}
 	}()
-	handler := w.c.Handlers[e.Type]
-	if handler == nil {
-		return nil, fmt.Errorf("runner: no handler for effects of type %q", e.Type)
-	}
-	return handler(ctx, e)
+	e.Payload = bytes.Clone(e.Payload) // the handler's own: what is stored stays as it is
+	return w.c.Handlers[e.Type](ctx, e)
 }
 
 // again puts an effect off until an instant.
-func (w *worker[S, I]) again(rec storage.Record, e effectRecord, cause error, at time.Time) error {
+func (w *worker[S, I]) again(rec storage.Record, e effectRecord, cause error, at time.Time) {
 	e.failed(cause)
-	return w.commitEffect(w.work, "again", storage.Write{Key: rec.Key, Base: rec.Version, Data: encodeEffect(e), Due: at})
+	w.keep(rec, e, at)
+}
+
+// keep records what became of a claimed effect, and goes on trying while the
+// store is unavailable: what is not recorded is done again.
+func (w *worker[S, I]) keep(rec storage.Record, e effectRecord, due time.Time) {
+	b := storage.Batch{ID: w.batchID(rec.Key, rec.Version, "keep "+e.Status),
+		Writes: []storage.Write{{Key: rec.Key, Base: rec.Version, Data: encodeEffect(e), Due: due}}}
+	for {
+		_, err := w.c.Store.Commit(w.recording, b)
+		if err == nil || errors.Is(err, storage.ErrConflict) {
+			return
+		}
+		w.failed(fmt.Errorf("%s: %w", rec.Key, err)) // it is due again when the lease ends
+		if !errors.Is(err, storage.ErrUnavailable) {
+			return
+		}
+	}
+}
+
+// conclude records how an effect ended and tells the machine. If it cannot be
+// told now, the outcome is recorded alone, so that the effect is not performed
+// again, and the machine is told later.
+func (w *worker[S, I]) conclude(rec storage.Record, e effectRecord) {
+	err := w.finish(w.recording, rec, e)
+	if err == nil || moved(err, rec.Key) {
+		return
+	}
+	w.failed(fmt.Errorf("%s: the machine is told later: %w", rec.Key, err))
+	e.Status = statusTelling
+	w.keep(rec, e, w.now().Add(tellPause(err)))
+}
+
+// tell tells the machine of an outcome that was recorded before.
+func (w *worker[S, I]) tell(ctx context.Context, c claim) {
+	err := w.finish(ctx, c.rec, c.e)
+	if err == nil || moved(err, c.rec.Key) || ctx.Err() != nil {
+		return
+	}
+	w.failed(fmt.Errorf("%s: the machine is told later: %w", c.rec.Key, err))
+	err = w.commitEffect(ctx, "tell later", storage.Write{Key: c.rec.Key, Base: c.rec.Version, Data: c.rec.Data, Due: w.now().Add(tellPause(err))})
+	if ignoreConflict(err) != nil {
+		w.failed(fmt.Errorf("%s: %w", c.rec.Key, err))
+	}
+}
+
+// tellPause is how long to wait before the machine is told again.
+func tellPause(err error) time.Duration {
+	if isStore(err) {
+		return storePause
+	}
+	return stuckPause
+}
+
+// moved reports whether an error says that somebody else recorded what became of
+// an effect.
+func moved(err error, key storage.Key) bool {
+	var conflict *storage.ConflictError
+	return errors.As(err, &conflict) && conflict.Key == key
 }
 
 // finish records how an effect ended and steps the machine with that, if it
 // wants to know, in one commit.
-func (w *worker[S, I]) finish(rec storage.Record, e effectRecord, outcome Outcome) error {
-	writes := w.finishWrites(rec, e, outcome)
-	var err error
-	if input, ok := w.result(e.Effect, outcome); ok {
-		_, err = w.step(w.work, request[I]{id: e.Of, input: input, also: writes})
-		if err != nil && !isStore(err) {
-			// The machine refused to hear of it; what happened happened.
-			w.c.Log.Warn("runner: the machine refused the outcome of an effect", "effect", e.Effect.ID, "error", err)
-			err = w.commitEffect(w.work, "finish", writes...)
-		}
-	} else {
-		err = w.commitEffect(w.work, "finish", writes...)
+func (w *worker[S, I]) finish(ctx context.Context, rec storage.Record, e effectRecord) error {
+	outcome := Outcome{Receipt: e.Receipt, Err: e.Err}
+	writes, err := w.finishWrites(ctx, rec, e)
+	if err != nil {
+		return err
 	}
-	if err == nil && outcome.Err == "" {
-		w.c.Measure(metricDone, 1, "type", e.Effect.Type)
-		if h := w.c.Hooks.Performed; h != nil {
-			h(e.Effect, e.Attempt)
+	input, ok, err := w.result(e.Effect, outcome)
+	if err == nil && ok {
+		_, err = w.step(ctx, request[I]{id: e.Of, input: input, also: writes})
+	}
+	var refused *refusal
+	if errors.As(err, &refused) { // the machine does not want to hear of it; what happened happened
+		w.c.Log.Warn("runner: the machine refused the outcome of an effect", "effect", e.Effect.ID, "error", err)
+		ok, err = false, nil
+	}
+	if err == nil && !ok {
+		err = w.commitEffect(ctx, "finish", writes...)
+	}
+	if err != nil {
+		return err
+	}
+	name, report := metricDone, func() {}
+	if h := w.c.Hooks.Performed; h != nil {
+		report = func() { h(e.Effect, e.Attempt) }
+	}
+	if outcome.Err != "" {
+		name, report = metricDead, func() {}
+		if h := w.c.Hooks.Dead; h != nil {
+			report = func() { h(e.Effect, errors.New(outcome.Err)) }
 		}
 	}
-	return err
+	w.measure(name, 1, "type", e.Effect.Type)
+	w.hook(report)
+	return nil
 }
 
-func (w *worker[S, I]) result(e Effect, outcome Outcome) (input I, ok bool) {
-	if w.c.Machine.Result != nil {
-		return w.c.Machine.Result(e, outcome)
+// result asks the machine for the input that an outcome makes.
+func (w *worker[S, I]) result(e Effect, outcome Outcome) (input I, ok bool, err error) {
+	if w.c.Machine.Result == nil {
+		return input, false, nil
 	}
-	return input, false
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("runner: Result of the machine %s panicked: %v", w.c.Machine.Kind, p)
+		}
+	}()
+	input, ok = w.c.Machine.Result(e, outcome)
+	return input, ok, nil
 }
 
 // isStore reports whether an error is about the store or the context, so that
-// trying again later makes sense.
+// trying again soon makes sense.
 func isStore(err error) bool {
+	var refused *refusal
+	if errors.As(err, &refused) {
+		return false
+	}
 	for _, class := range []error{storage.ErrConflict, storage.ErrUnavailable, storage.ErrClosed, context.Canceled, context.DeadlineExceeded} {
 		if errors.Is(err, class) {
 			return true
@@ -214,16 +234,20 @@ func isStore(err error) bool {
 }
 
 // finishWrites returns the writes that record how an effect ended.
-func (w *worker[S, I]) finishWrites(rec storage.Record, e effectRecord, outcome Outcome) []storage.Write {
+func (w *worker[S, I]) finishWrites(ctx context.Context, rec storage.Record, e effectRecord) ([]storage.Write, error) {
 	write := storage.Write{Key: rec.Key, Base: rec.Version}
-	if outcome.Err != "" {
-		e.Status = statusDead
-		write.Data = encodeEffect(e)
-		return []storage.Write{write, {Key: w.deadKey(e.Effect.ID), Data: write.Data}}
+	if e.Err == "" {
+		e.Status = statusDone
+		write.Data, write.Due = encodeEffect(e), w.now().Add(w.c.KeepDone)
+		return []storage.Write{write}, nil
 	}
-	e.Status, e.Receipt, e.Err = statusDone, outcome.Receipt, ""
-	write.Data, write.Due = encodeEffect(e), w.c.Now().Add(w.c.KeepDone)
-	return []storage.Write{write}
+	e.Status = statusDead
+	write.Data = encodeEffect(e)
+	_, records, err := w.c.Store.Get(ctx, w.deadKey(e.Effect.ID))
+	if err != nil {
+		return nil, err
+	}
+	return []storage.Write{write, {Key: w.deadKey(e.Effect.ID), Base: records[0].Version, Data: write.Data}}, nil
 }
 
 func (r *Runner[S, I]) pausedUntil(effectType string) time.Time {

@@ -8,7 +8,9 @@ import (
 )
 
 // A Machine is a pure state machine with state S and input I, both encoded as
-// JSON. Its functions must be deterministic and have no effect of their own.
+// JSON, which they must survive unchanged. Its functions must be deterministic
+// and have no effect of their own. A panic in one is an error like one of the
+// store: nothing is committed, and what a worker wanted is tried again.
 type Machine[S, I any] struct {
 	Kind string // of the state records; an ID as sre.ValidID has it
 
@@ -22,13 +24,16 @@ type Machine[S, I any] struct {
 	Step func(state S, input I, now time.Time) (S, []Effect, error)
 
 	// NextDue returns when Tick is to be stepped, or zero. After that step it
-	// must be later, or the state must have changed.
+	// must be later than now, or the state must have changed; else the state is
+	// stepped again a minute later.
 	NextDue func(state S) time.Time
 	Tick    I
 
 	// Result, if not nil, makes an input of the outcome of an effect, which is
 	// stepped in the same commit that records the outcome. false: none. If Step
-	// refuses that input the outcome is recorded all the same.
+	// refuses that input the outcome is recorded all the same. If it cannot be
+	// stepped, for its effects are not valid or the state is too large, the
+	// outcome is recorded, and the machine told again and again until it can.
 	Result func(e Effect, outcome Outcome) (I, bool)
 }
 
@@ -47,7 +52,12 @@ type Effect struct {
 // MaxPayload is the largest payload of an effect, in bytes.
 const MaxPayload = 16 << 10
 
-// MaxEffects is the most effects that one step may have.
+// MaxReceipt is the largest receipt of a handler, in bytes; a longer one is cut.
+const MaxReceipt = 16 << 10
+
+// MaxEffects is the most effects that one step may have. All together, with the
+// state and the input, they must fit storage.MaxBatch as JSON, in which a payload
+// takes 4/3 of its size.
 const MaxEffects = 1000
 
 // An Outcome is how an effect ended.
@@ -67,10 +77,11 @@ type Handler func(ctx context.Context, e Effect) (receipt []byte, err error)
 // ErrPermanent makes a failed effect a dead letter at once.
 var ErrPermanent = errors.New("runner: permanent failure")
 
-// RateLimited says that the receiver wants to be left alone for a while. It
-// does not count as an attempt.
+// RateLimited says that the receiver wants to be left alone for a while. This
+// process performs no effect of the type until then; others learn it from the
+// receiver themselves. It does not count as an attempt.
 type RateLimited struct {
-	After time.Duration
+	After time.Duration // at least a second
 }
 
 // Error says for how long.

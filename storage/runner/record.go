@@ -2,6 +2,7 @@ package runner
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -34,6 +35,7 @@ func (r *stateRecord) remember(key string) {
 // The kinds of effect records.
 const (
 	statusPending = "pending"
+	statusTelling = "telling" // performed, or given up, but the machine was not told yet
 	statusDone    = "done"
 	statusDead    = "dead"
 	statusFanOut  = "fan_out" // holds more effects than fit one batch
@@ -45,20 +47,29 @@ type effectRecord struct {
 	Effect  Effect   `json:"effect"`
 	Status  string   `json:"status"`
 	Attempt int      `json:"attempt"`           // how often it was claimed
-	Err     string   `json:"error,omitempty"`   // of the latest failure, bounded
-	Receipt []byte   `json:"receipt,omitempty"` // once it is done
+	Err     string   `json:"error,omitempty"`   // of the latest failure, bounded; none once it was performed
+	Receipt []byte   `json:"receipt,omitempty"` // once it was performed, bounded
 	FanOut  []Effect `json:"fan_out,omitempty"` // what is still to be added
 }
 
 // maxError bounds the text of a failure that is stored.
 const maxError = 500
 
+// failed notes a failure. The text is never empty, which would mean success.
 func (r *effectRecord) failed(err error) {
-	r.Err = err.Error()
+	r.Err = strings.ToValidUTF8(err.Error(), "")
 	if len(r.Err) > maxError {
 		r.Err = strings.ToValidUTF8(r.Err[:maxError], "")
 	}
+	if r.Err == "" {
+		r.Err = "an error without text"
+	}
 }
+
+// maxFanOut bounds the record that holds many effects. Each effect that is
+// moved from it to a record of its own adds some bytes to the batch that does
+// so, for which there must be room.
+const maxFanOut = storage.MaxBatch - 16<<10
 
 const effectSchema = 1
 
@@ -119,6 +130,10 @@ func (r *Runner[S, I]) deadKey(id string) storage.Key {
 	return storage.Key{Kind: r.c.Machine.Kind + ".dead", ID: id}
 }
 
+// errForeign: a record that this program cannot read. One of another version
+// perhaps can.
+var errForeign = errors.New("not readable by this program")
+
 // decode returns the state that a record holds, or the zero state.
 func (r *Runner[S, I]) decode(rec storage.Record) (S, stateRecord, error) {
 	var state S
@@ -127,14 +142,14 @@ func (r *Runner[S, I]) decode(rec storage.Record) (S, stateRecord, error) {
 		return state, stored, nil
 	}
 	if err := json.Unmarshal(rec.Data, &stored); err != nil {
-		return state, stored, fmt.Errorf("runner: decoding %s: %w", rec.Key, err)
+		return state, stored, fmt.Errorf("runner: decoding %s: %w: %w", rec.Key, errForeign, err)
 	}
 	data, err := r.schema.Upgrade(stored.Schema, stored.Data)
 	if err != nil {
-		return state, stored, fmt.Errorf("runner: %s: %w", rec.Key, err)
+		return state, stored, fmt.Errorf("runner: %s: %w: %w", rec.Key, errForeign, err)
 	}
 	if err := json.Unmarshal(data, &state); err != nil {
-		return state, stored, fmt.Errorf("runner: decoding %s: %w", rec.Key, err)
+		return state, stored, fmt.Errorf("runner: decoding %s: %w: %w", rec.Key, errForeign, err)
 	}
 	return state, stored, nil
 }
@@ -149,12 +164,24 @@ func (r *Runner[S, I]) encode(state S, stored stateRecord) ([]byte, error) {
 	return json.Marshal(stored)
 }
 
-// checkEffects reports effects that cannot be stored or performed.
-func (r *Runner[S, I]) checkEffects(effects []Effect) error {
+// stored returns a state as it is when it was stored and read again.
+func (r *Runner[S, I]) stored(state S) (S, error) {
+	var again S
+	data, err := json.Marshal(state)
+	if err == nil {
+		err = json.Unmarshal(data, &again)
+	}
+	return again, err
+}
+
+// checkEffects reports effects that cannot be stored or performed. It returns
+// them with their times in UTC.
+func (r *Runner[S, I]) checkEffects(effects []Effect) ([]Effect, error) {
 	var p sre.Problems
 	if len(effects) > MaxEffects {
 		p.Add("effects", "too_many", len(effects), fmt.Sprintf("at most %d", MaxEffects))
 	}
+	checked := slices.Clone(effects)
 	seen := map[string]bool{}
 	for i, e := range effects {
 		path := fmt.Sprintf("effects[%d]", i)
@@ -169,6 +196,10 @@ func (r *Runner[S, I]) checkEffects(effects []Effect) error {
 		if len(e.Payload) > MaxPayload {
 			p.Add(path+".payload", "too_large", len(e.Payload), fmt.Sprintf("at most %d bytes", MaxPayload))
 		}
+		checked[i].After = storage.RoundDue(e.After)
+		if year := checked[i].After.Year(); year < 1 || year > 9999 {
+			p.Add(path+".after", "out_of_range", year, "the years 1 to 9999")
+		}
 	}
-	return p.Err("runner")
+	return checked, p.Err("runner")
 }

@@ -20,21 +20,28 @@ const noLog = ^storage.Pos(0)
 // storePause is how long Run waits after the store failed.
 const storePause = time.Second
 
-// Run works until ctx is done, and returns then, after what was running has
-// ended: nil, since being stopped is no failure. Any number of processes may
-// run it over one store.
+// recordGrace is for how long results may still be recorded after Grace.
+const recordGrace = 2 * time.Second
+
+// Run works until ctx is done, and returns nil then, since being stopped is no
+// failure, after what was running has ended. A handler that ignores its context
+// is left behind two seconds after Grace. Any number of processes may run a
+// Runner over one store.
 func (r *Runner[S, I]) Run(ctx context.Context) error {
-	// Handlers and what records their results outlive ctx by Grace.
-	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	defer cancel()
+	// Handlers outlive ctx by Grace, and what records their results a little more.
+	recording, endRecording := context.WithCancel(context.WithoutCancel(ctx))
+	defer endRecording()
+	handling, endHandling := context.WithCancel(recording)
+	defer endHandling()
+	w := &worker[S, I]{Runner: r, handling: handling, recording: recording, slots: newSlots(r.c.Concurrency), look: page, behind: map[string]int{}}
 	stop := context.AfterFunc(ctx, func() {
-		timer := time.AfterFunc(r.c.Grace, cancel)
-		context.AfterFunc(work, func() { timer.Stop() })
+		wait(recording, r.c.Grace)
+		endHandling()
+		wait(recording, recordGrace)
+		endRecording()
 	})
 	defer stop()
 
-	w := &worker[S, I]{Runner: r, work: work, slots: make(chan struct{}, r.c.Concurrency), freed: make(chan struct{}, 1)}
-	defer w.running.Wait()
 	for ctx.Err() == nil {
 		after, _, err := r.c.Store.Get(ctx)
 		var next time.Time
@@ -43,10 +50,19 @@ func (r *Runner[S, I]) Run(ctx context.Context) error {
 		}
 		if err != nil && ctx.Err() == nil {
 			r.failed(err)
-			next = r.c.Now().Add(storePause)
+			next = r.now().Add(storePause)
 			after = noLog
 		}
 		w.sleep(ctx, after, next)
+	}
+	ended := make(chan struct{})
+	go func() {
+		w.running.Wait()
+		close(ended)
+	}()
+	select {
+	case <-ended:
+	case <-recording.Done():
 	}
 	return nil
 }
@@ -54,31 +70,51 @@ func (r *Runner[S, I]) Run(ctx context.Context) error {
 func (r *Runner[S, I]) failed(err error) {
 	r.c.Log.Error("runner: trying again", "kind", r.c.Machine.Kind, "error", err)
 	if h := r.c.Hooks.Failed; h != nil {
-		h(err)
+		r.hook(func() { h(err) })
 	}
 }
+
+// hook calls a function of the configuration that only observes. Its panic must
+// not end what is observed.
+func (r *Runner[S, I]) hook(call func()) {
+	defer func() {
+		if p := recover(); p != nil {
+			r.c.Log.Error("runner: a hook panicked", "kind", r.c.Machine.Kind, "panic", p)
+		}
+	}()
+	call()
+}
+
+func (r *Runner[S, I]) measure(name string, v float64, labels ...string) {
+	r.hook(func() { r.c.Measure(name, v, labels...) })
+}
+
+// now returns the time as it will be read back from the store: in UTC, without
+// monotonic clock.
+func (r *Runner[S, I]) now() time.Time { return r.c.Now().Round(0).UTC() }
 
 // worker is one call of Run.
 type worker[S, I any] struct {
 	*Runner[S, I]
-	work    context.Context // of handlers and their results
-	slots   chan struct{}   // one token for each effect that is claimed or performed
-	freed   chan struct{}   // told when a slot was freed
-	running sync.WaitGroup
+	handling  context.Context // of handlers
+	recording context.Context // of what records their results
+	running   sync.WaitGroup
+	slots     *slots
+
+	// Of the loop alone, about effects that wait:
+	look      int                   // how many are looked at in a pass
+	lookAgain time.Time             // when it may grow: what is done about a queue that is full lasts for a while
+	behind    map[string]int        // by type, how many were put off because it is not their turn
+	seen      map[storage.Key]claim // what was held in the latest pass, decoded
 }
 
 // pass does all that is due and returns when the next thing will be: at once if
-// there was more than it could take.
+// there was more than it could take. A failure about states does not keep
+// effects from being performed.
 func (w *worker[S, I]) pass(ctx context.Context) (next time.Time, err error) {
 	states, err := w.stepDue(ctx)
-	if err != nil {
-		return next, err
-	}
-	effects, err := w.claimDue(ctx)
-	if err != nil {
-		return next, err
-	}
-	return earliest(states, effects), nil
+	effects, effectsErr := w.claimDue(ctx)
+	return earliest(states, effects), errors.Join(err, effectsErr)
 }
 
 // earliest returns the earlier of two instants, of which zero is never.
@@ -89,82 +125,87 @@ func earliest(a, b time.Time) time.Time {
 	return a
 }
 
-// page is how many due records are looked at in one pass.
-const page = 64
-
-// due returns what is due now of a kind and, if that is all, when the next will
-// be.
-func (w *worker[S, I]) due(ctx context.Context, kind string) (records []storage.Record, next time.Time, err error) {
-	now := w.c.Now()
-	ahead, err := w.c.Store.Due(ctx, kind, now.Add(maxSleep), page)
+// due returns up to limit records of a kind that are due now and, if these are
+// all, when the next one will be.
+func (w *worker[S, I]) due(ctx context.Context, kind string, limit int) (records []storage.Record, next time.Time, err error) {
+	now := w.now()
+	ahead, err := w.c.Store.Due(ctx, kind, now.Add(maxSleep), limit)
 	for i, rec := range ahead {
 		if rec.Due.After(now) {
 			return ahead[:i], rec.Due, nil
 		}
 	}
-	if len(ahead) == page {
+	if len(ahead) == limit {
 		next = now
 	}
 	return ahead, next, err
 }
 
-// stepDue steps every state that is due, several at the same time.
-func (w *worker[S, I]) stepDue(ctx context.Context) (next time.Time, err error) {
-	records, next, err := w.due(ctx, w.c.Machine.Kind)
-	if err != nil {
-		return next, err
-	}
+// parallel calls do for 0 to n-1, several at the same time.
+func (w *worker[S, I]) parallel(n int, do func(i int)) {
 	var wg sync.WaitGroup
 	limit := make(chan struct{}, w.c.Concurrency)
-	for _, rec := range records {
+	for i := range n {
 		limit <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-limit }()
-			w.late("state", rec)
-			if err := w.tick(ctx, rec); err != nil && ctx.Err() == nil {
-				w.failed(err)
-			}
+			do(i)
 		})
 	}
 	wg.Wait()
-	return next, nil
+}
+
+// stepDue steps every state that is due, several at the same time.
+func (w *worker[S, I]) stepDue(ctx context.Context) (next time.Time, err error) {
+	records, next, err := w.due(ctx, w.c.Machine.Kind, page)
+	if err != nil {
+		return next, err
+	}
+	errs := make([]error, len(records))
+	again := make([]time.Time, len(records))
+	w.parallel(len(records), func(i int) {
+		w.late("state", records[i])
+		again[i], errs[i] = w.tick(ctx, records[i], len(records) == page)
+	})
+	for i := range records {
+		next = earliest(next, again[i])
+		if err == nil {
+			err = errs[i] // one speaks for all: it is about the store
+		}
+	}
+	return next, err
 }
 
 func (w *worker[S, I]) late(what string, rec storage.Record) {
-	w.c.Measure(metricLate, w.c.Now().Sub(rec.Due).Seconds(), "what", what)
+	w.measure(metricLate, w.now().Sub(rec.Due).Seconds(), "what", what)
 }
 
-// stuckPause is for how long a state is left alone that could not be stepped.
+// stuckPause is for how long a record is left alone that could not be
+// processed, and before that to programs of other versions that perhaps can.
 const stuckPause = time.Minute
 
-// tick steps a state that is due. One that cannot be stepped, or that stays as
-// it is and due, is put off, so that it neither spins nor is lost.
-func (w *worker[S, I]) tick(ctx context.Context, rec storage.Record) error {
-	before := rec.Version
-	_, err := w.step(ctx, request[I]{id: rec.Key.ID, input: w.c.Machine.Tick, ifDue: true})
-	if errors.Is(err, storage.ErrUnavailable) || errors.Is(err, storage.ErrConflict) || ctx.Err() != nil {
-		return err // found again in the next pass
+// tick steps a state that is due. One that cannot be stepped is put off, so that
+// it neither spins nor is lost. It returns when to look again at one that is
+// left to others, and an error of the store.
+func (w *worker[S, I]) tick(ctx context.Context, rec storage.Record, crowded bool) (again time.Time, err error) {
+	_, err = w.step(ctx, request[I]{id: rec.Key.ID, input: w.c.Machine.Tick, ifDue: true})
+	switch until := rec.Due.Add(stuckPause); {
+	case err == nil:
+		return again, nil
+	case isStore(err):
+		return again, ignoreConflict(err) // after a conflict the log has grown, so there is another pass
+	case errors.Is(err, errForeign) && until.After(w.now()) && !crowded:
+		return until, nil
 	}
-	_, records, getErr := w.c.Store.Get(ctx, rec.Key)
-	if getErr != nil {
-		return getErr
+	w.failed(fmt.Errorf("runner: %s is put off for %s: %w", rec.Key, stuckPause, err))
+	if errors.Is(err, errStuck) {
+		return again, nil // it was put off by the step
 	}
-	now := records[0]
-	if err == nil && (now.Due.IsZero() || now.Due.After(w.c.Now()) || now.Version > before+1 || string(now.Data) != string(rec.Data)) {
-		return nil
-	}
-	if err == nil {
-		err = errors.New("the step neither changed the state nor moved its NextDue")
-	}
-	err = fmt.Errorf("runner: %s is put off for %s: %w", rec.Key, stuckPause, err)
-	commitErr := w.commit(ctx, storage.Batch{
-		ID:     w.batchID(now.Key, now.Version, "put off"),
-		Writes: []storage.Write{{Key: now.Key, Base: now.Version, Data: now.Data, Due: w.c.Now().Add(stuckPause)}},
+	_, err = w.c.Store.Commit(ctx, storage.Batch{
+		ID:     w.batchID(rec.Key, rec.Version, "put off"),
+		Writes: []storage.Write{{Key: rec.Key, Base: rec.Version, Data: rec.Data, Due: w.now().Add(stuckPause)}},
 	})
-	if errors.Is(commitErr, storage.ErrConflict) {
-		commitErr = nil // somebody moved it on
-	}
-	return errors.Join(err, commitErr)
+	return again, ignoreConflict(err)
 }
 
 // sleep returns when next has come, the log has grown past a position, a slot
@@ -172,7 +213,7 @@ func (w *worker[S, I]) tick(ctx context.Context, rec storage.Record) error {
 func (w *worker[S, I]) sleep(ctx context.Context, after storage.Pos, next time.Time) {
 	d := maxSleep
 	if !next.IsZero() {
-		d = min(d, next.Sub(w.c.Now()))
+		d = min(d, next.Sub(w.now()))
 	}
 	if d <= 0 {
 		return
@@ -184,10 +225,8 @@ func (w *worker[S, I]) sleep(ctx context.Context, after storage.Pos, next time.T
 		defer close(woken)
 		if after == noLog {
 			<-ctx.Done()
-			return
-		}
-		if err := w.c.Store.Wait(ctx, after); err != nil {
-			<-ctx.Done() // the next pass will see what is wrong, after the pause
+		} else if err := w.c.Store.Wait(ctx, after); err != nil {
+			wait(ctx, storePause) // and look: something may have come that Wait does not tell
 		}
 	}()
 	timer := time.NewTimer(d)
@@ -195,9 +234,19 @@ func (w *worker[S, I]) sleep(ctx context.Context, after storage.Pos, next time.T
 	select {
 	case <-woken:
 	case <-timer.C:
-	case <-w.freed:
+	case <-w.slots.freed:
 	case <-ctx.Done():
 	}
 	cancel()
 	<-woken
+}
+
+// wait waits for d, or less if ctx is done.
+func wait(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
 }

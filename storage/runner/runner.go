@@ -1,11 +1,13 @@
 package runner
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -30,7 +32,9 @@ func New[S, I any](c Config[S, I]) (*Runner[S, I], error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	return &Runner[S, I]{c: c.withDefaults(), schema: storage.Schema{Kind: c.Machine.Kind, Upgrades: c.Machine.Upgrades},
+	c = c.withDefaults()
+	c.Handlers = maps.Clone(c.Handlers)
+	return &Runner[S, I]{c: c, schema: storage.Schema{Kind: c.Machine.Kind, Upgrades: c.Machine.Upgrades},
 		paused: map[string]time.Time{}}, nil
 }
 
@@ -53,8 +57,10 @@ func (r *Runner[S, I]) Get(ctx context.Context, id string) (state S, ok bool, er
 // makes each call an input of its own.
 //
 // The error is Step's where it refuses the input, a [sre.Problem] where its
-// effects cannot be stored, or the store's; after storage.ErrUnavailable or the
-// context's error the outcome is not known.
+// effects cannot be stored or performed, or the store's. storage.ErrConflict, if
+// very many send to one ID at the same time, and storage.ErrTooLarge, if state,
+// input and effects exceed a batch, mean that nothing happened; after
+// storage.ErrUnavailable or the context's error the outcome is not known.
 func (r *Runner[S, I]) Send(ctx context.Context, id, key string, input I) (S, error) {
 	var p sre.Problems
 	p.CheckID("id", id)
@@ -65,7 +71,12 @@ func (r *Runner[S, I]) Send(ctx context.Context, id, key string, input I) (S, er
 		var none S
 		return none, err
 	}
-	return r.step(ctx, request[I]{id: id, key: key, input: input})
+	state, err := r.step(ctx, request[I]{id: id, key: key, input: input})
+	var refused *refusal
+	if errors.As(err, &refused) {
+		err = refused.error
+	}
+	return state, err
 }
 
 // A request is one input on its way to a state.
@@ -84,6 +95,11 @@ const directEffects = 12
 // step loads, steps and commits, and does so again after a conflict.
 func (r *Runner[S, I]) step(ctx context.Context, req request[I]) (S, error) {
 	known := map[string]bool{} // effects that are in the store already
+	for _, write := range req.also {
+		if write.Key.Kind == r.effectKind() {
+			known[write.Key.ID] = true
+		}
+	}
 	for attempt := 1; ; attempt++ {
 		state, err := r.tryStep(ctx, req, known)
 		var conflict *storage.ConflictError
@@ -115,13 +131,13 @@ func (r *Runner[S, I]) tryStep(ctx context.Context, req request[I], known map[st
 	if err != nil || req.key != "" && slices.Contains(stored.Keys, req.key) {
 		return before, err
 	}
-	now := r.c.Now()
+	now := r.now()
 	if rec := records[0]; req.ifDue && (rec.Due.IsZero() || rec.Due.After(now)) {
 		return before, nil // somebody else was here
 	}
-	after, effects, err := r.c.Machine.Step(before, req.input, now)
+	after, effects, due, err := r.stepMachine(before, req.input, now)
 	if err == nil {
-		err = r.checkEffects(effects)
+		effects, err = r.checkEffects(effects)
 	}
 	if err != nil {
 		return before, err
@@ -135,29 +151,60 @@ func (r *Runner[S, I]) tryStep(ctx context.Context, req request[I], known map[st
 	if err != nil {
 		return before, err
 	}
+	stuck := req.ifDue && !due.IsZero() && !due.After(now) && bytes.Equal(data, records[0].Data)
+	if stuck {
+		due = now.Add(stuckPause)
+	}
 	version := records[0].Version
-	writes := []storage.Write{{Key: key, Base: version, Data: data, Due: r.c.Machine.NextDue(after)}}
+	writes := []storage.Write{{Key: key, Base: version, Data: data, Due: due}}
 	writes = append(writes, req.also...)
-	writes = append(writes, r.effectWrites(req.id, version, effects, now, known)...)
-	if err := r.commit(ctx, storage.Batch{ID: r.batchID(key, version, "step"), Note: log, Writes: writes}); err != nil {
+	added, err := r.effectWrites(req.id, version, effects, now, known)
+	if err != nil {
 		return before, err
 	}
-	r.c.Measure(metricSteps, 1)
+	writes = append(writes, added...)
+	if _, err := r.c.Store.Commit(ctx, storage.Batch{ID: r.batchID(key, version, "step"), Note: log, Writes: writes}); err != nil {
+		return before, err
+	}
+	r.measure(metricSteps, 1)
 	if h := r.c.Hooks.Stepped; h != nil {
-		h(req.id, version+1)
+		r.hook(func() { h(req.id, version+1) })
+	}
+	if stuck {
+		return after, errStuck
 	}
 	return after, nil
+}
+
+// errStuck: a step of a state that was due neither changed it nor moved its due
+// time. It was committed, and put off.
+var errStuck = errors.New("the step neither changed the state nor moved its NextDue")
+
+// A refusal is an error of Machine.Step.
+type refusal struct{ error }
+
+// Unwrap returns Step's error.
+func (r *refusal) Unwrap() error { return r.error }
+
+// stepMachine calls the machine. Its panic is an error, so that one state does
+// not end the process that all depend on.
+func (r *Runner[S, I]) stepMachine(state S, input I, now time.Time) (after S, effects []Effect, due time.Time, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("runner: the machine %s panicked: %v", r.c.Machine.Kind, p)
+		}
+	}()
+	after, effects, err = r.c.Machine.Step(state, input, now)
+	if err != nil {
+		return after, nil, due, &refusal{err}
+	}
+	return after, effects, r.c.Machine.NextDue(after), nil
 }
 
 // batchID names one attempt. It is fresh, because another process that does the
 // same to the same version must not take this attempt's success for its own.
 func (r *Runner[S, I]) batchID(key storage.Key, base storage.Version, intent string) string {
 	return storage.BatchID(key, base, intent+" "+r.c.NewID())
-}
-
-func (r *Runner[S, I]) commit(ctx context.Context, b storage.Batch) error {
-	_, err := r.c.Store.Commit(ctx, b)
-	return err
 }
 
 // The names under which Config.Measure is called.
@@ -171,9 +218,15 @@ const (
 
 // effectWrites returns the writes that add effects: a record for each, or one
 // that holds them all where there are too many for a batch.
-func (r *Runner[S, I]) effectWrites(id string, version storage.Version, effects []Effect, now time.Time, known map[string]bool) []storage.Write {
+func (r *Runner[S, I]) effectWrites(id string, version storage.Version, effects []Effect, now time.Time, known map[string]bool) ([]storage.Write, error) {
 	if len(effects) > directEffects {
-		return []storage.Write{{Key: r.effectKey(r.batchID(r.stateKey(id), version, "fan out")), Due: now, Data: encodeEffect(effectRecord{Of: id, Status: statusFanOut, FanOut: effects})}}
+		data := encodeEffect(effectRecord{Of: id, Status: statusFanOut, FanOut: effects})
+		if len(data) > maxFanOut {
+			var p sre.Problems
+			p.Add("effects", "too_large", len(data), fmt.Sprintf("at most %d bytes in all, as JSON", maxFanOut))
+			return nil, p.Err("runner")
+		}
+		return []storage.Write{{Key: r.effectKey(r.batchID(r.stateKey(id), version, "fan out")), Due: now, Data: data}}, nil
 	}
 	var writes []storage.Write
 	for _, e := range effects {
@@ -181,7 +234,7 @@ func (r *Runner[S, I]) effectWrites(id string, version storage.Version, effects 
 			writes = append(writes, r.effectWrite(id, e, now))
 		}
 	}
-	return writes
+	return writes, nil
 }
 
 func (r *Runner[S, I]) effectWrite(id string, e Effect, now time.Time) storage.Write {
@@ -194,14 +247,11 @@ func (r *Runner[S, I]) effectWrite(id string, e Effect, now time.Time) storage.W
 
 // pause waits a little after the n-th conflict.
 func (r *Runner[S, I]) pause(ctx context.Context, n int) error {
-	timer := time.NewTimer(r.c.Jitter(time.Millisecond << min(n, 8)))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("runner: %w", ctx.Err())
+	wait(ctx, r.c.Jitter(time.Millisecond<<min(n, 8)))
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("runner: %w", err)
 	}
+	return nil
 }
 
 // Replay folds the inputs of an ID, as the log keeps them, and returns the
@@ -217,6 +267,9 @@ func (r *Runner[S, I]) Replay(ctx context.Context, id string) (S, error) {
 		if err != nil {
 			return state, err
 		}
+		if len(entries) == 0 {
+			return state, fmt.Errorf("runner: position %d is not in the log", rec.Pos)
+		}
 		if len(entries[0].Note) == 0 {
 			continue // no step: the state was put off
 		}
@@ -228,7 +281,11 @@ func (r *Runner[S, I]) Replay(ctx context.Context, id string) (S, error) {
 		if err := json.Unmarshal(n.Input, &input); err != nil {
 			return state, fmt.Errorf("runner: position %d: %w", rec.Pos, err)
 		}
-		if state, _, err = r.c.Machine.Step(state, input, n.At); err != nil {
+		after, _, _, err := r.stepMachine(state, input, n.At)
+		if err == nil {
+			state, err = r.stored(after)
+		}
+		if err != nil {
 			return state, fmt.Errorf("runner: position %d: %w", rec.Pos, err)
 		}
 	}
@@ -274,9 +331,22 @@ func (r *Runner[S, I]) Revive(ctx context.Context, effectID string) error {
 		}
 		e.Status, e.Attempt = statusPending, 0
 		return storage.Change{Writes: []storage.Write{
-			{Key: keys[0], Data: encodeEffect(e), Due: r.c.Now()},
+			{Key: keys[0], Data: encodeEffect(e), Due: r.now()},
 			{Key: keys[1], Delete: true},
 		}}, nil
+	})
+	return err
+}
+
+// Dismiss deletes a dead letter. It does nothing if there is none with that ID.
+// An effect of the same ID that comes later is performed again.
+func (r *Runner[S, I]) Dismiss(ctx context.Context, effectID string) error {
+	keys := []storage.Key{r.effectKey(effectID), r.deadKey(effectID)}
+	_, err := r.c.Store.Update(ctx, "dismiss "+r.c.NewID(), keys, func(now []storage.Record) (storage.Change, error) {
+		if !now[0].Exists() || !now[1].Exists() {
+			return storage.Change{}, nil
+		}
+		return storage.Change{Writes: []storage.Write{{Key: keys[0], Delete: true}, {Key: keys[1], Delete: true}}}, nil
 	})
 	return err
 }

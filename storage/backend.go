@@ -82,6 +82,9 @@ const (
 
 // A Backend stores. It is the seam that adapters implement.
 //
+// A read that takes a limit returns fewer only where there are no more, so a
+// short page is the last one.
+//
 // Every method is safe for concurrent use. What callers pass in may be changed
 // by them after the call, and what they get is theirs. Reads see every commit
 // that was acknowledged before they began, and all commits appear in one total

@@ -73,6 +73,7 @@ type Hooks struct {
 	Performed func(e Effect, attempt int)              // an effect was done, recorded, and the machine told
 	Retrying  func(e Effect, attempt int, err error)   // one failed and will be tried again
 	Dead      func(e Effect, err error)                // one became a dead letter; the text of the last failure
+	Refused   func(e Effect, err error)                // the machine refused to be told how one ended; it is recorded all the same
 	Failed    func(err error)                          // the store failed, or something could not be processed; it is tried again
 }
 

@@ -181,6 +181,9 @@ func (w *worker[S, I]) finish(ctx context.Context, rec storage.Record, e effectR
 	var refused *refusal
 	if errors.As(err, &refused) { // the machine does not want to hear of it; what happened happened
 		w.c.Log.Warn("runner: the machine refused the outcome of an effect", "effect", e.Effect.ID, "error", err)
+		if h, cause := w.c.Hooks.Refused, err; h != nil {
+			w.hook(func() { h(e.Effect, cause) })
+		}
 		ok, err = false, nil
 	}
 	if err == nil && !ok {

@@ -595,3 +595,21 @@ func TestConfigurationProblemsComeAllAtOnce(t *testing.T) {
 		t.Errorf("%d problems, want 8: %v", n, err)
 	}
 }
+
+// What happened is recorded, also where the machine does not want to hear of it.
+func TestRefusedOutcomesAreRecordedAndReported(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		var refused []string
+		r := w.runner(func(c *runner.Config[job, command]) {
+			c.Machine.Result = func(runner.Effect, runner.Outcome) (command, bool) { return command{Refuse: true}, true }
+			c.Hooks.Refused = func(e runner.Effect, err error) { refused = append(refused, e.ID+": "+err.Error()) }
+		})
+		w.send(r, "j", "", command{Start: 1})
+		w.run(time.Minute, r)
+		w.wantCalls(once(1))
+		if diff := cmp.Diff([]string{"notice-0: refused"}, refused); diff != "" {
+			t.Errorf("refusals (-want +got):\n%s", diff)
+		}
+	})
+}

@@ -80,9 +80,9 @@
 // nothing else. Records have 300 bytes. On two processors that others used too,
 // with an fsync of 0.2 to 0.4 ms:
 //
-//	64 callers, commits a second               40,000 to 53,000
-//	  / bare loop, 64 records a transaction    0.50 to 0.57
-//	  / bare loop, one record a transaction    11 to 19
+//	64 callers, commits a second               49,000 to 62,000
+//	  / bare loop, 64 records a transaction    0.53 to 0.65
+//	  / bare loop, one record a transaction    13 to 18
 //	one caller, commits a second               2,200 to 3,400
 //	  / bare loop, one record a transaction    0.94 to 1.4
 //	Get of one record                          40 µs

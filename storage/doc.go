@@ -45,6 +45,23 @@
 // has the figures that storagetest.Bench measured, beside a bare loop over the
 // same driver.
 //
+// Measured by storagetest.Bench with records of 300 bytes, on two cores that
+// others used too, with a disk that syncs in 0.2 to 0.3 ms. Ratios are medians of
+// turns with the bare driver in the same run; they say more than the rates.
+//
+//	                                     memory    SQLite   PostgreSQL   etcd, 1   etcd, 3 nodes
+//	commits/s, one caller               300,000     4,000        1,350       830             460
+//	commits/s, 64 callers               325,000    57,000       28,000     6,300           4,600
+//	... of bare, 64 records a commit          -      0.64    0.50-0.71      0.26            0.17
+//	... of bare, 1 record a commit            -        18            8       4.8             7.7
+//	Get, microseconds                       0.7        40          190         -               -
+//	Due for 100 of 1,000,000, ms            0.3       0.3            -         -               -
+//	tail, entries/s                   3,000,000   230,000      409,000    90,000          58,000
+//
+// PostgreSQL reaches 0.71 of a loop that writes record and log row and 0.50 of
+// one that writes the record alone. Memory takes 390 bytes for a record beyond
+// its data, its entry in the log included.
+//
 // All of them order every write of a store, which bounds one store at some ten
 // thousand commits a second. That is far above what incidents, pages and changes
 // need; shard by store (a team, a region) beyond.

@@ -47,7 +47,6 @@ func (s *AlertState) UnmarshalText(text []byte) error {
 
 // An AlertStatus is the state of one alert of a policy, with its numbers.
 type AlertStatus struct {
-	Name  string // of the alert
 	State AlertState
 
 	// Factor is the burn rate above which it fires; LongBurn and ShortBurn are
@@ -57,15 +56,14 @@ type AlertStatus struct {
 }
 
 // EvaluateAlerts appends the state of every alert of the policy to dst, in the
-// policy's order, and returns the extended slice. An alert neither fires nor
+// policy's order, so that the i-th is that of Policy.Alerts[i], and returns the
+// extended slice. An alert neither fires nor
 // rests on data that is not there: it is unknown. It does not allocate if dst
 // has room and no burn rate lies within 1 part in 10^14 of its factor; windows
 // without events are no exception.
 func (c *Compiled) EvaluateAlerts(dst []AlertStatus, st Status) []AlertStatus {
 	for i := range c.alerts {
-		status := c.evaluate(&c.alerts[i], &st)
-		status.Name = c.alerts[i].Name
-		dst = append(dst, status)
+		dst = append(dst, c.evaluate(&c.alerts[i], &st))
 	}
 	return dst
 }

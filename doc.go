@@ -25,8 +25,17 @@
 //   - storage/groupcommit: shares the cost of a commit among callers.
 //   - storage/storagetest: the conformance suite of a backend, its benchmarks
 //     and faults.
-//   - oncall: people, contacts and the paging seam; oncall/oncalltest: a
-//     recording pager and the conformance test of one.
+//   - oncall: people, contacts and the paging seam.
+//   - oncall/schedule: who is on call when, and why. Layers, restrictions,
+//     overrides, swaps; At, Flatten, Next, Explain, Lint, Edit.
+//   - oncall/schedule/pagerduty, opsgenie, grafana: read their exports.
+//   - oncall/schedule/render: a schedule as text calendar and SVG.
+//   - oncall/ical: schedules as iCalendar and back, a module of its own.
+//   - oncall/oncallfile: reads schedules from YAML or JSON.
+//   - oncall/workload: hours, limits, pay and fairness of being on call;
+//     oncall/toil: what should be automated first.
+//   - oncall/oncalltest: a recording pager, the conformance test of one, and the
+//     laws of a scheduler.
 //
 // # Stability
 //

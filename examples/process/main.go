@@ -23,6 +23,8 @@ import (
 
 	"github.com/sre-sdk/sre"
 	"github.com/sre-sdk/sre/budget"
+	"github.com/sre-sdk/sre/oncall"
+	"github.com/sre-sdk/sre/oncall/schedule"
 	"github.com/sre-sdk/sre/slo"
 	"github.com/sre-sdk/sre/storage"
 	"github.com/sre-sdk/sre/storage/sqlite"
@@ -97,9 +99,14 @@ func run(ctx context.Context, out io.Writer, listener net.Listener, store *stora
 	if err != nil {
 		return err
 	}
-	s := newService(listener, time.Date(2026, 3, 6, 0, 0, 0, 0, time.UTC))
+	begin := time.Date(2026, 3, 6, 0, 0, 0, 0, time.UTC)
+	people, err := rota.Compile(begin, begin.AddDate(0, 1, 0))
+	if err != nil {
+		return err
+	}
+	s := newService(listener, begin)
 	defer s.close()
-	story := &story{ctx: ctx, out: out, service: s, slo: compiled, policy: rules, releases: newReleases(store)}
+	story := &story{ctx: ctx, out: out, service: s, slo: compiled, policy: rules, releases: newReleases(store), rota: people, pager: printer{out}}
 	return story.tell()
 }
 
@@ -112,6 +119,9 @@ type story struct {
 	policy  *budget.Compiled
 
 	releases releases
+
+	rota  *schedule.Compiled
+	pager oncall.Pager
 }
 
 func (s *story) tell() error {
@@ -136,13 +146,24 @@ func (s *story) tell() error {
 	return nil
 }
 
-// operate sends the traffic of that much simulated time.
+// operate sends the traffic of that much simulated time, and pages whoever is
+// on call for what fires at its end.
 func (s *story) operate(d time.Duration) error {
 	served, failed, err := s.service.load(s.ctx, int(d/perRequest))
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(s.out, "%s: %d requests, %d failed\n\n", s.service.now().Format("Jan 2 15:04"), served, failed)
+	now := s.service.now()
+	fmt.Fprintf(s.out, "%s: %d requests, %d failed\n", now.Format("Jan 2 15:04"), served, failed)
+	status := budget.Read(s.ctx, s.service, s.slo, s.policy, now)
+	for i, state := range s.policy.EvaluateAlerts(nil, status) {
+		if alert := policy.Alerts[i]; state.State == budget.Firing {
+			if err := page(s.ctx, s.out, s.pager, s.rota, now, alert.Name, alert.Severity); err != nil {
+				return err
+			}
+		}
+	}
+	fmt.Fprintln(s.out)
 	return nil
 }
 

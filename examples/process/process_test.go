@@ -29,11 +29,12 @@ func TestProcess(t *testing.T) {
 		t.Fatal(err)
 	}
 	var got []string
-	for _, line := range regexp.MustCompile(`(?m)^(?:== Deploy: (.*)|decision: (.*)|version (.*))$`).FindAllString(out.String(), -1) {
+	for _, line := range regexp.MustCompile(`(?m)^(?:== Deploy: (.*)|decision: (.*)|version (.*)|page (.*))$`).FindAllString(out.String(), -1) {
 		got = append(got, strings.TrimPrefix(line, "== "))
 	}
 	want := []string{
 		"Deploy: version 2, a feature", "decision: allow", "version 2 runs",
+		"page carol (sms phone, P1): fast-burn of the shop fires",
 		"Deploy: version 3, a feature", "decision: hold", "version 2 keeps running",
 		"Deploy: back to version 1", "decision: allow", "version 1 runs",
 		"Deploy: version 2 with the defect mended", "decision: allow", "version 2.1 runs",

@@ -1,0 +1,281 @@
+package workload_test
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"math"
+	"math/big"
+	"os"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/sre-sdk/sre"
+	"github.com/sre-sdk/sre/oncall"
+	"github.com/sre-sdk/sre/oncall/workload"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files in testdata")
+
+func golden(t *testing.T, path, got string) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s differs (-want +got); run with -update if that is meant:\n%s", path, diff)
+	}
+}
+
+var monday = time.Date(2026, 1, 5, 0, 0, 0, 0, time.UTC)
+
+const day = 24 * time.Hour
+
+// The vectors that Grafana OnCall's own tests have.
+func TestGrafanaQualityVectors(t *testing.T) {
+	all := []string{"u1", "u2", "u3", "u4", "u5", "u6", "u7", "u8"}
+	var week []workload.Event
+	for d := range 5 {
+		start := monday.Add(time.Duration(d) * day)
+		week = append(week,
+			workload.Event{Start: start, End: start.Add(12 * time.Hour), People: all[:4]},
+			workload.Event{Start: start.Add(12 * time.Hour), End: start.Add(day), People: all[4:]})
+	}
+	weekend := func(people []string) []workload.Event {
+		return append(slices.Clone(week), workload.Event{Start: monday.Add(5 * day), End: monday.Add(7 * day), People: people})
+	}
+	for name, row := range map[string]struct {
+		events []workload.Event
+		want   workload.Quality
+	}{
+		"Monday to Friday 2 x 12 h by 4 and 4": {week, workload.Quality{Total: 86, Cover: 71, Balance: 100}},
+		"and the weekend by all 8":             {weekend(all), workload.Quality{Total: 100, Cover: 100, Balance: 100}},
+		"and the weekend by 4 of the 8": {weekend(all[:4]), workload.Quality{Total: 88, Cover: 100, Balance: 75,
+			Overloaded: []workload.Overloaded{{"u1", 29}, {"u2", 29}, {"u3", 29}, {"u4", 29}}}},
+		"nobody":             {nil, workload.Quality{Total: 50, Cover: 0, Balance: 100}},
+		"events of nobody":   {[]workload.Event{{Start: monday, End: monday.Add(7 * day)}}, workload.Quality{Total: 50, Cover: 0, Balance: 100}},
+		"a half to the even": {[]workload.Event{{Start: monday, End: monday.Add(7 * day * 41 / 100), People: all[:1]}}, workload.Quality{Total: 70, Cover: 41, Balance: 100}}, // 70.5
+		"not this: two at noon hide the night": {[]workload.Event{
+			{Start: monday, End: monday.Add(84 * time.Hour), People: all[:1]}, {Start: monday, End: monday.Add(84 * time.Hour), People: all[1:2]},
+		}, workload.Quality{Total: 100, Cover: 100, Balance: 100}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if diff := cmp.Diff(row.want, workload.GrafanaQuality(row.events, monday, monday.Add(7*day))); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// pairs is the definition of the balance in percent, pair by pair.
+func pairs(lengths []int64) *big.Rat {
+	sum, n := new(big.Rat), int64(0)
+	for i, d := range lengths {
+		for _, e := range lengths[:i] {
+			sum.Add(sum, big.NewRat(min(d, e), max(d, e)))
+			n++
+		}
+	}
+	if n == 0 {
+		return big.NewRat(100, 1)
+	}
+	return sum.Mul(sum, big.NewRat(100, n))
+}
+
+func TestGrafanaBalanceEqualsALoopOverPairs(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		lengths := rapid.SliceOfN(rapid.Int64Range(1, 600_000), 0, 9).Draw(t, "lengths")
+		var events []workload.Event
+		for i, d := range lengths {
+			events = append(events, workload.Event{Start: monday, End: monday.Add(time.Duration(d) * time.Second), People: []string{fmt.Sprint(i)}})
+		}
+		got := workload.GrafanaQuality(events, monday, monday.Add(7*day)).Balance
+		exact := pairs(lengths)
+		if exact.Cmp(big.NewRat(189, 2)) > 0 { // 94.5 and more round to 95, or are a tie to 94
+			exact.SetInt64(100)
+		}
+		off := new(big.Rat).Sub(big.NewRat(int64(got), 1), exact)
+		if off.Abs(off).Cmp(big.NewRat(1, 2)) > 0 {
+			t.Fatalf("balance %d, pair by pair %s", got, exact.FloatString(6))
+		}
+	})
+}
+
+func TestOurScoreSeesWhatGrafanaDoesNot(t *testing.T) {
+	half := monday.Add(84 * time.Hour)
+	f := workload.Facts{From: monday, To: monday.Add(7 * day), Shifts: []workload.Shift{
+		{Person: "u1", Start: monday, End: half}, {Person: "u2", Role: oncall.Secondary, Start: monday, End: half},
+	}}
+	r := measure(t, workload.Policy{Zone: "UTC", People: []workload.Person{{ID: "u1"}, {ID: "u2"}, {ID: "u3"}}}, f)
+	if r.Grafana.Total != 100 || !r.Score.Covered.Equal(workload.Fraction(1, 2)) || !r.Score.Hours.Equal(workload.Fraction(2, 3)) {
+		t.Errorf("Grafana's %d, ours covered %s, even hours %s; want 100, 1/2, 2/3", r.Grafana.Total, r.Score.Covered, r.Score.Hours)
+	}
+	want := []string{workload.ZeroHours, workload.ShareTooHigh, workload.ShareTooHigh, workload.Hole}
+	var codes []string
+	for _, x := range r.Findings {
+		codes = append(codes, x.Code)
+	}
+	if diff := cmp.Diff(want, codes); diff != "" {
+		t.Errorf("findings (-want +got):\n%s", diff)
+	}
+	if at := r.Findings[1].At; !at.Equal(monday.Add(42 * time.Hour)) {
+		t.Errorf("the share is used up at %s, want after 25%% of a week", at)
+	}
+}
+
+func TestDaysOf23And25Hours(t *testing.T) {
+	berlin := workload.Policy{Zone: "Europe/Berlin"}.MustCompile()
+	loc, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, row := range map[string]struct {
+		date  time.Time
+		hours time.Duration
+		night time.Duration
+	}{
+		"spring": {time.Date(2026, 3, 29, 0, 0, 0, 0, loc), 23 * time.Hour, 7 * time.Hour},
+		"autumn": {time.Date(2026, 10, 25, 0, 0, 0, 0, loc), 25 * time.Hour, 9 * time.Hour},
+		"plain":  {time.Date(2026, 6, 7, 0, 0, 0, 0, loc), 24 * time.Hour, 8 * time.Hour},
+	} {
+		split, night := berlin.Split("ann", row.date, row.date.AddDate(0, 0, 1))
+		if split != (workload.Split{workload.Weekend: row.hours}) || night != row.night {
+			t.Errorf("%s: %v with %s of night, want a weekend of %s with %s", name, split, night, row.hours, row.night)
+		}
+	}
+}
+
+// exceeds is the definition, with 400 bits.
+func exceeds(limit int, mean float64) float64 {
+	const bits = 400
+	num := func() *big.Float { return new(big.Float).SetPrec(bits) }
+	m := num().SetFloat64(mean)
+	// e^m = (sum of (m/2^k)^i/i!) ^ 2^k
+	const halvings = 20
+	small := num().SetMantExp(m, -halvings)
+	exp, term := num().SetInt64(1), num().SetInt64(1)
+	for i := int64(1); i < 60; i++ {
+		term.Mul(term, small).Quo(term, num().SetInt64(i))
+		exp.Add(exp, term)
+	}
+	for range halvings {
+		exp.Mul(exp, exp)
+	}
+	sum, p := num(), num().SetInt64(1)
+	for i := int64(0); i <= int64(limit); i++ {
+		if i > 0 {
+			p.Mul(p, m).Quo(p, num().SetInt64(i))
+		}
+		sum.Add(sum, p)
+	}
+	sum.Quo(sum, exp)
+	f, _ := num().Sub(num().SetInt64(1), sum).Float64()
+	return f
+}
+
+func TestExceedsEqualsTheDefinition(t *testing.T) {
+	for _, limit := range []int{0, 1, 2, 3, 5, 20, 150} {
+		for _, mean := range []float64{1e-9, 1e-3, 0.1, 0.5, 1, 2, 2.9999, 3, 3.5, 10, 40, 120, 200} {
+			got, want := workload.Exceeds(limit, mean), exceeds(limit, mean)
+			if want < 1e-60 { // below what 400 bits hold of a difference from 1
+				continue
+			}
+			if math.Abs(got-want) > 2e-12*want {
+				t.Errorf("P(> %d | %g) = %g, want %g", limit, mean, got, want)
+			}
+		}
+	}
+	for _, mean := range []float64{-1, math.NaN(), math.Inf(1)} {
+		if got := workload.Exceeds(2, mean); !math.IsNaN(got) {
+			t.Errorf("P(> 2 | %g) = %g, want NaN", mean, got)
+		}
+	}
+	if got := workload.Exceeds(2, 5000); got != 1 {
+		t.Errorf("P(> 2 | 5000) = %g, want 1", got)
+	}
+}
+
+func TestMeanForIsTheInverseOfExceeds(t *testing.T) {
+	for _, p := range []float64{1e-6, 0.01, 0.05, 0.5, 0.99} {
+		for _, limit := range []int{0, 2, 10} {
+			mean := workload.MeanFor(limit, p)
+			if workload.Exceeds(limit, mean) > p || workload.Exceeds(limit, mean*1.000001) <= p {
+				t.Errorf("MeanFor(%d, %g) = %g", limit, p, mean)
+			}
+		}
+	}
+}
+
+func TestTeamSizesOfTheBook(t *testing.T) {
+	for name, row := range map[string]struct {
+		need workload.Need
+		want workload.Size
+	}{
+		"one site":                  {workload.Need{}, workload.Size{ByShare: 8, PerSite: 8, Total: 8, AtMost: 26}},
+		"two sites, by share alone": {workload.Need{Sites: 2}, workload.Size{ByShare: 4, PerSite: 4, Total: 8, AtMost: 13}},
+		"two sites":                 {workload.Need{Sites: 2, CriticalMass: 6}, workload.Size{ByShare: 4, PerSite: 6, Total: 12, AtMost: 13}},
+		"only the primary":          {workload.Need{Roles: 1}, workload.Size{ByShare: 4, PerSite: 4, Total: 4, AtMost: 13}},
+		"business hours":            {workload.Need{Cover: 40 * time.Hour}, workload.Size{ByShare: 2, PerSite: 2, Total: 2, AtMost: 6}},
+		"a little more than 25%":    {workload.Need{MaxPercent: 24}, workload.Size{ByShare: 9, PerSite: 9, Total: 9, AtMost: 26}},
+	} {
+		got, err := row.need.Size()
+		if err != nil {
+			t.Fatal(err)
+		}
+		row.want.Need = got.Need
+		if diff := cmp.Diff(row.want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+func TestNumbersShowTheHalfRoundedToEven(t *testing.T) {
+	for _, row := range []struct {
+		num, den int64
+		digits   int
+		want     string
+	}{{1, 2, 0, "0"}, {3, 2, 0, "2"}, {5, 2, 0, "2"}, {-1, 2, 0, "0"}, {-3, 2, 0, "-2"}, {-5, 2, 0, "-2"}, {1, 8, 2, "0.12"}, {3, 8, 2, "0.38"}, {-2, 3, 3, "-0.667"}, {141, 2, 0, "70"}, {171, 2, 0, "86"}, {7, 1, 2, "7.00"}} {
+		if got := workload.Fraction(row.num, row.den).Decimal(row.digits); got != row.want {
+			t.Errorf("%d/%d with %d digits is %s, want %s", row.num, row.den, row.digits, got, row.want)
+		}
+	}
+}
+
+func TestCompileReportsEveryProblem(t *testing.T) {
+	_, err := workload.Policy{
+		Name: "a b", Zone: "Mars/Base", Night: "25:00-06:00", Work: "x", Weekend: []time.Weekday{9}, Holidays: []string{"2026-02-30"},
+		Cover: []oncall.Role{oncall.Shadow, oncall.Primary, oncall.Primary}, MaxIncidents: -1, IncidentWindow: time.Millisecond, MaxOnCallPercent: 101,
+		People: []workload.Person{{ID: "ann", Zone: "UTC"}, {ID: "ann", Zone: "UTC", PerHour: -1}, {ID: "bob", Zone: "Local"}},
+		Limits: workload.Limits{MaxRun: -1, MinRest: time.Millisecond},
+		Pay:    &workload.Pay{Digits: 9, Cap: -1, Rates: []workload.Rate{{Roles: []oncall.Role{7}, Classes: []workload.Class{9}, Percent: -1}}},
+	}.Compile()
+	var got string
+	for _, p := range sre.ProblemsIn(err) {
+		got += fmt.Sprintln(p)
+	}
+	golden(t, "testdata/problems.txt", got)
+}
+
+func TestMeasureRefusesImpossibleFacts(t *testing.T) {
+	c := workload.Policy{Zone: "UTC"}.MustCompile()
+	r, err := c.Measure(workload.Facts{From: monday, To: monday.Add(day),
+		Shifts: []workload.Shift{{Person: "ann", Start: monday, End: monday}, {Person: "", Role: 9, Start: monday.Add(time.Millisecond), End: monday.Add(day)}},
+		Pages:  []workload.Page{{}}})
+	if r != nil || len(sre.ProblemsIn(err)) != 6 {
+		t.Errorf("%d problems, want 6:\n%v", len(sre.ProblemsIn(err)), err)
+	}
+	var zero workload.Compiled
+	if _, err := zero.Measure(workload.Facts{}); !errors.As(err, new(sre.Problem)) {
+		t.Errorf("a policy that was not compiled says %v", err)
+	}
+}

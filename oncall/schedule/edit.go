@@ -51,7 +51,10 @@ func Without(members []Slot, person string) []Slot {
 
 // Edit returns the schedule with the edit, compiled for the same horizon, and who
 // gains and loses what in the rest of the horizon.
-func (c *Compiled) Edit(e Edit) (*Compiled, []Change, error) {
+//
+// With checks, an edit is refused that makes one of them find in the horizon what
+// it did not find before: the error carries a [sre.Problem] for each such finding.
+func (c *Compiled) Edit(e Edit, checks ...Check) (*Compiled, []Change, error) {
 	s, err := c.edited(e)
 	if err != nil {
 		return nil, nil, err
@@ -61,7 +64,27 @@ func (c *Compiled) Edit(e Edit) (*Compiled, []Change, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	if err := newFindings(c.Shifts(from, to), after.Shifts(from, to), checks); err != nil {
+		return nil, nil, err
+	}
 	return after, Diff(c, after, from, to), nil
+}
+
+// newFindings reports what the checks find after an edit and did not before.
+func newFindings(before, after []Shift, checks []Check) error {
+	var p sre.Problems
+	for _, check := range checks {
+		known := map[Finding]bool{}
+		for _, f := range check(before) {
+			known[f] = true
+		}
+		for _, f := range check(after) {
+			if !known[f] {
+				p.Add("edit", f.Code, f.Person, "an edit after which this does not hold: "+f.String())
+			}
+		}
+	}
+	return p.Err("schedule")
 }
 
 // edited makes the patch.

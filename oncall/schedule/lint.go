@@ -62,10 +62,15 @@ const (
 	CodeNoEffect = "no_effect"
 )
 
-// Lint looks for what is probably not meant in [from, to), and returns what it
-// finds in the order of its instants. Where the same happens again and again
-// one finding counts it.
-func (c *Compiled) Lint(from, to time.Time) []Finding {
+// A Check finds what breaks a rule of one's own in the shifts of a schedule, such
+// as the longest run and the shortest rest that a team allows itself:
+// workload.Limits makes one. It must be a function of its argument.
+type Check func(shifts []Shift) []Finding
+
+// Lint looks for what is probably not meant in [from, to), and for what the
+// checks find in its shifts, and returns it in the order of instants. Where the
+// same happens again and again one finding counts it.
+func (c *Compiled) Lint(from, to time.Time, checks ...Check) []Finding {
 	lo, hi := max(from.Unix(), minInstant), min(to.Unix(), maxInstant)
 	if lo >= hi || c.spec.ID == "" {
 		return nil
@@ -79,6 +84,9 @@ func (c *Compiled) Lint(from, to time.Time) []Finding {
 	}
 	l.members()
 	l.specials()
+	for _, check := range checks {
+		l.found = append(l.found, check(c.Shifts(from, to))...)
+	}
 	slices.SortStableFunc(l.found, func(a, b Finding) int {
 		return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Code, b.Code))
 	})

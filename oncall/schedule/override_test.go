@@ -152,6 +152,34 @@ func TestRunningShiftIsHandedOver(t *testing.T) {
 	}
 }
 
+// What is handed on ends with the shift, not with the override that gave it.
+func TestHandoffEndsWithTheShift(t *testing.T) {
+	s := rotation("UTC", "2026-05-04 00:00", schedule.Days(1))
+	s.Overrides = []schedule.Override{override("one", "x", "a", 0, 48)}
+	list, err := s.MustCompile(noon, noon.Add(time.Hour)).HandOff("two", noon.Add(time.Hour), oncall.Primary, "x", "y")
+	if err != nil || len(list) != 1 || !list[0].End.Equal(noon.Add(12*time.Hour)) {
+		t.Errorf("%+v, %v; want one that ends at midnight", list, err)
+	}
+}
+
+// One role is handed on, and the other stays where it is.
+func TestSupersedingIsByRole(t *testing.T) {
+	s := fixed("a")
+	s.Layers = append(s.Layers, schedule.Layer{Name: "second", Role: oncall.Secondary, Members: schedule.Each("a")})
+	s.Overrides = []schedule.Override{override("one", "b", "a", 0, 4)}
+	list, err := s.MustCompile(noon, noon).HandOff("two", noon.Add(time.Hour), oncall.Primary, "b", "c")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Overrides = append(s.Overrides, list...)
+	c := s.MustCompile(noon, noon.Add(6*time.Hour))
+	for hour, want := range []string{"primary b; secondary b", "primary c; secondary b", "primary c; secondary b", "primary c; secondary b", "primary a; secondary a"} {
+		if got := c.At(noon.Add(time.Duration(hour) * time.Hour)).String(); got != want {
+			t.Errorf("after %d hours: %s, want %s", hour, got, want)
+		}
+	}
+}
+
 // Whoever holds whatever: after a handoff the one is off, the other is on, and
 // nobody else changes.
 func TestHandoffMovesOnePerson(t *testing.T) {

@@ -132,6 +132,9 @@ func TestTurnsHoldTheirInstant(t *testing.T) {
 				if got := show(s); got != row.want || got == row.not {
 					t.Errorf("the shift is %s, want %s", got, row.want)
 				}
+				if x := c.Explain(at); !names(x, s) {
+					t.Errorf("the turn is %d, and the explanation says\n%s", s.Cause.Turn, x)
+				}
 			}
 			if c.At(at).Len() != 1 {
 				t.Errorf("%d shifts run, want 1", c.At(at).Len())

@@ -9,6 +9,7 @@ import (
 
 	"github.com/sre-sdk/sre"
 	"github.com/sre-sdk/sre/oncall"
+	"github.com/sre-sdk/sre/oncall/schedule"
 )
 
 // Limits bound how long somebody is on call and how long he rests after it.
@@ -45,6 +46,28 @@ func (l Limits) Check(shifts []Shift) ([]Finding, error) {
 	}
 	sortFindings(found)
 	return found, nil
+}
+
+// ForSchedule returns the limits as a check for schedule.Compiled.Lint and Edit,
+// so that a rota is linted against them and an edit that breaks them is refused.
+// The error carries every [sre.Problem] of the limits.
+func (l Limits) ForSchedule() (schedule.Check, error) {
+	var p sre.Problems
+	l.check("", &p)
+	if err := p.Err("workload"); err != nil {
+		return nil, err
+	}
+	return func(shifts []schedule.Shift) []schedule.Finding {
+		found, err := l.Check(FromSchedule(slices.Values(shifts)))
+		if err != nil { // shifts of a schedule are shifts, so this is a mistake of ours
+			return []schedule.Finding{{Code: "invalid_shifts", Text: err.Error()}}
+		}
+		list := make([]schedule.Finding, len(found))
+		for i, f := range found {
+			list[i] = schedule.Finding{Code: f.Code, At: f.At, Until: f.To, Person: f.Person, Count: 1, Total: f.To.Sub(f.From), Text: f.Text}
+		}
+		return list
+	}, nil
 }
 
 // appendFindings judges the runs of one person.

@@ -77,6 +77,50 @@ func TestGrafanaQualityVectors(t *testing.T) {
 	}
 }
 
+// The vectors of a calendar of September 2022 that Grafana OnCall's own tests
+// have, as the events that its reader makes of it: entries of people whom it does
+// not know are left out, and one names a second person in its description.
+func TestGrafanaQualityOfACalendar(t *testing.T) {
+	at := func(text string) time.Time {
+		instant, err := time.Parse("01-02 15:04", text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return instant.AddDate(2022, 0, 0)
+	}
+	event := func(start, end string, people ...string) workload.Event {
+		return workload.Event{Start: at(start), End: at(end), People: people}
+	}
+	calendar := []workload.Event{
+		event("09-05 00:00", "09-06 00:00", "user1"),
+		event("09-08 16:00", "09-08 22:00", "user2"),
+		event("09-09 01:30", "09-09 02:00", "user1"),
+		event("09-09 04:00", "09-09 06:00", "user2"),
+		event("09-09 04:30", "09-09 05:30", "user1"),
+		event("09-09 07:45", "09-09 08:45", "user2", "user1"),
+		event("09-12 00:00", "09-16 00:00", "user1"),
+		event("09-19 03:00", "09-19 05:45", "user1"),
+		event("09-19 07:00", "09-19 08:30", "user1"),
+		event("09-19 11:00", "09-19 12:00", "user1"),
+		event("09-19 15:00", "09-19 18:00", "user1"),
+		event("09-19 19:30", "09-19 21:00", "user1"),
+	}
+	for _, row := range []struct {
+		from string
+		days time.Duration
+		want workload.Quality
+	}{
+		{"09-05 00:00", 7, workload.Quality{Total: 28, Cover: 21, Balance: 34, Overloaded: []workload.Overloaded{{"user1", 49}}}},
+		{"09-09 00:00", 1, workload.Quality{Total: 51, Cover: 19, Balance: 83, Overloaded: []workload.Overloaded{{"user2", 9}}}},
+		{"09-12 00:00", 4, workload.Quality{Total: 100, Cover: 100, Balance: 100}},
+		{"09-19 00:00", 1, workload.Quality{Total: 70, Cover: 41, Balance: 100}},
+	} {
+		if diff := cmp.Diff(row.want, workload.GrafanaQuality(calendar, at(row.from), at(row.from).Add(row.days*day))); diff != "" {
+			t.Errorf("%d days from %s (-want +got):\n%s", row.days, row.from, diff)
+		}
+	}
+}
+
 // pairs is the definition of the balance in percent, pair by pair.
 func pairs(lengths []int64) *big.Rat {
 	sum, n := new(big.Rat), int64(0)

@@ -39,13 +39,15 @@ func (k *compiler) layer(path string, l *Layer) layer {
 	if !l.Until.IsZero() {
 		out.until = until
 	}
-	if out.worked && k.Len() == 0 {
-		if n := abs(out.turns.index(k.from)); n > MaxWorkedTurns {
-			k.Add(path+".anchor", "too_far", l.Anchor, fmt.Sprintf("at most %d turns from the horizon, because they are counted one by one", MaxWorkedTurns))
-		}
-	}
 	if out.until <= out.from {
 		k.Add(path+".until", "out_of_range", stamp(l.Until), "an instant after from, "+stamp(l.From))
+	}
+	if out.worked && k.Len() == 0 {
+		first, last := out.turns.countable()
+		out.from, out.until = max(out.from, first), min(out.until, last)
+		if k.from < first || k.from >= last {
+			k.Add(path+".anchor", "too_far", l.Anchor, fmt.Sprintf("at most %d turns, and %d years, from the horizon, because they are counted one by one", MaxWorkedTurns, MaxWorkedYears))
+		}
 	}
 	return out
 }
@@ -112,6 +114,9 @@ func (k *compiler) turns(path string, l *Layer, zone civil.Zone) turns {
 	} else if l.Anchor != "" {
 		dt, err := civil.ParseDateTime(l.Anchor)
 		k.Merge(path+".anchor", err)
+		if err == nil && (dt.Date.Year < 2 || dt.Date.Year > 9998) {
+			k.Add(path+".anchor", "out_of_range", l.Anchor, "the years 2 to 9998")
+		}
 		anchor = dt
 	}
 	switch n := l.Turn; {

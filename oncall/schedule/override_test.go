@@ -237,7 +237,7 @@ func TestEveryProblemIsReported(t *testing.T) {
 
 // Turns that count as worked are counted one by one, so they must not be many.
 func TestAnchorsOfWorkedTurnsAreNear(t *testing.T) {
-	s := rotation("UTC", "0001-01-01", schedule.Elapsed(time.Minute))
+	s := rotation("UTC", "0002-01-01", schedule.Elapsed(time.Minute))
 	s.Layers[0].TurnsBy, s.Layers[0].Restrict = schedule.ByWorked, []schedule.Restriction{{Weekdays: []time.Weekday{1}}}
 	_, err := s.Compile(noon, noon)
 	if p := sre.ProblemsIn(err); len(p) != 1 || p[0].Code != "too_far" || p[0].Path != "layers[0].anchor" {
@@ -250,7 +250,7 @@ func TestBrokenSchedulesAreRefusedQuietly(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := oncalltest.Schedules(oncalltest.Range{Worked: true, Rules: true}).Draw(t, "schedule")
 		l := &s.Layers[0]
-		text := rapid.SampledFrom([]string{"", "x", "2026-02-30", "9999-12-31 24:00", "0001-01-01", "25:00", "-", "Local"}).Draw(t, "text")
+		text := rapid.SampledFrom([]string{"", "x", "2026-02-30", "9999-12-31 24:00", "9998-12-31", "0001-01-01", "0002-01-01", "25:00", "-", "Local"}).Draw(t, "text")
 		switch rapid.IntRange(0, 6).Draw(t, "break") {
 		case 0:
 			l.Anchor = text

@@ -228,7 +228,10 @@ const (
 	MaxTemporary    = 1000
 	MaxTempShifts   = 10_000 // of a temporary schedule
 
-	MaxWorkedTurns = 1_000_000 // from the anchor to the horizon, of a layer that counts turns as worked
+	// A layer that counts turns as worked exists so many turns, and so many years,
+	// before and after its anchor, because they are counted one by one.
+	MaxWorkedTurns = 1_000_000
+	MaxWorkedYears = 200
 
 	MaxTurnUnits = 100_000                    // units of a turn
 	MinElapsed   = time.Minute                // the shortest elapsed turn

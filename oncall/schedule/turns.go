@@ -88,6 +88,7 @@ func (t *turns) index(u int64) int64 {
 	if t.months == 0 {
 		return floorDiv(c-t.anchor, t.step)
 	}
+	c = min(max(c, minInstant), maxInstant) // months end with the calendar, and would all be one
 	d := civil.DateTimeOf(c).Date
 	apart := int64(d.Year-t.date.Date.Year)*12 + int64(d.Month-t.date.Date.Month)
 	i := floorDiv(apart, int64(t.months))
@@ -236,6 +237,19 @@ func (l *layer) checkpoint(u int64) {
 		l.knownWorked = l.workedBefore(i)
 		l.knownTurn = i
 	}
+}
+
+// countable returns the time in which turns are counted as worked.
+func (t *turns) countable() (first, last int64) {
+	const years = MaxWorkedYears * 365 * daySeconds
+	n := int64(MaxWorkedTurns)
+	if t.months > 0 {
+		n = min(n, MaxWorkedYears*12/int64(t.months))
+	} else {
+		n = min(n, years/t.step)
+	}
+	n = max(n, 1)
+	return t.boundary(-n), t.boundary(n)
 }
 
 func abs(x int64) int64 { return max(x, -x) }

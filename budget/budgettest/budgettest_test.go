@@ -1,9 +1,6 @@
 package budgettest_test
 
 import (
-	"flag"
-	"fmt"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +10,7 @@ import (
 	"github.com/sre-sdk/sre"
 	"github.com/sre-sdk/sre/budget"
 	"github.com/sre-sdk/sre/budget/budgettest"
+	"github.com/sre-sdk/sre/internal/lawtest"
 	"github.com/sre-sdk/sre/slo"
 )
 
@@ -114,43 +112,5 @@ func TestNoFridayDeploysBreaksOneLaw(t *testing.T) {
 // counterexample returns what the law says of the counterexample that it
 // finds, or "".
 func counterexample(law budgettest.Law) string {
-	// The failure is wanted, and must be found: look longer, and leave no file.
-	for name, value := range map[string]string{"rapid.nofailfile": "true", "rapid.checks": "5000"} {
-		before := flag.Lookup(name).Value.String()
-		_ = flag.Set(name, value)
-		defer flag.Set(name, before)
-	}
-	tb := &recorder{}
-	done := make(chan struct{})
-	go func() { // FailNow ends the goroutine
-		defer close(done)
-		rapid.Check(tb, law.Hold)
-	}()
-	<-done
-	return tb.text.String()
+	return lawtest.Counterexample(5000, func(tb *lawtest.Recorder) { rapid.Check(tb, law.Hold) })
 }
-
-// recorder is a test that keeps what is reported to it.
-type recorder struct {
-	text   strings.Builder
-	failed bool
-}
-
-func (r *recorder) Helper()      {}
-func (r *recorder) Name() string { return "recorder" }
-func (r *recorder) Failed() bool { return r.failed }
-func (r *recorder) Fail()        { r.failed = true }
-func (r *recorder) FailNow()     { r.failed = true; runtime.Goexit() }
-func (r *recorder) SkipNow()     { runtime.Goexit() }
-
-func (r *recorder) Logf(format string, args ...any)  {}
-func (r *recorder) Log(args ...any)                  {}
-func (r *recorder) Skipf(format string, args ...any) { r.SkipNow() }
-func (r *recorder) Skip(args ...any)                 { r.SkipNow() }
-func (r *recorder) Errorf(format string, args ...any) {
-	fmt.Fprintf(&r.text, format, args...)
-	r.Fail()
-}
-func (r *recorder) Error(args ...any)                 { fmt.Fprint(&r.text, args...); r.Fail() }
-func (r *recorder) Fatalf(format string, args ...any) { r.Errorf(format, args...); r.FailNow() }
-func (r *recorder) Fatal(args ...any)                 { r.Error(args...); r.FailNow() }

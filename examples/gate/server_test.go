@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
@@ -20,6 +21,7 @@ type fake struct {
 	since                   time.Time                 // it forgot everything before
 	gapFrom, gapTo          time.Time                 // in between it scraped nothing
 	handle                  func(http.ResponseWriter) // answers instead, if set
+	hang                    bool                      // never answers
 	seen                    func(*http.Request)
 }
 
@@ -37,6 +39,9 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	switch {
+	case f.hang:
+		io.Copy(io.Discard, r.Body) // the server sees that the client leaves only behind the body
+		<-r.Context().Done()
 	case f.handle != nil:
 		f.handle(w)
 	case strings.HasSuffix(r.URL.Path, "/query"):

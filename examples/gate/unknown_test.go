@@ -40,7 +40,6 @@ func closedAddress(t *testing.T) string {
 }
 
 func TestWhatIsNotKnownIsUnknown(t *testing.T) {
-	hang := func(w http.ResponseWriter) { time.Sleep(3 * time.Second) }
 	for name, test := range map[string]struct {
 		server fake
 		url    string
@@ -49,7 +48,7 @@ func TestWhatIsNotKnownIsUnknown(t *testing.T) {
 	}{
 		"unreachable server":     {url: closedAddress(t), why: "connection refused"},
 		"no such series":         {server: fake{empty: true}, why: "no data for query"},
-		"no answer in time":      {server: fake{handle: hang}, args: []string{"-timeout", "200ms"}, why: "deadline exceeded"},
+		"no answer in time":      {server: fake{hang: true}, args: []string{"-timeout", "200ms"}, why: "deadline exceeded"},
 		"forgotten data":         {server: fake{perMinute: 1, since: time.Now().Add(-15 * 24 * time.Hour)}, why: "the server keeps 15d, but the window is 30d"},
 		"no traffic":             {server: fake{}, why: "counted nothing"},
 		"an error of the server": {server: fake{handle: func(w http.ResponseWriter) { w.WriteHeader(503) }}, why: "HTTP 503"},

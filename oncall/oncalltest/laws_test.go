@@ -1,9 +1,6 @@
 package oncalltest_test
 
 import (
-	"flag"
-	"fmt"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -12,6 +9,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/sre-sdk/sre/internal/lawtest"
 	"github.com/sre-sdk/sre/oncall"
 	"github.com/sre-sdk/sre/oncall/oncalltest"
 	"github.com/sre-sdk/sre/oncall/schedule"
@@ -147,42 +145,5 @@ func TestBrokenRotasAreCaught(t *testing.T) {
 // counterexample returns what the law says of the counterexample that it finds, or
 // "".
 func counterexample(law oncalltest.Law, checks int) string {
-	for name, value := range map[string]string{"rapid.nofailfile": "true", "rapid.checks": fmt.Sprint(checks)} {
-		before := flag.Lookup(name).Value.String()
-		_ = flag.Set(name, value)
-		defer flag.Set(name, before)
-	}
-	tb := &recorder{}
-	done := make(chan struct{})
-	go func() { // FailNow ends the goroutine
-		defer close(done)
-		rapid.Check(tb, law.Hold)
-	}()
-	<-done
-	return tb.text.String()
+	return lawtest.Counterexample(checks, func(tb *lawtest.Recorder) { rapid.Check(tb, law.Hold) })
 }
-
-// recorder is a test that keeps what is reported to it.
-type recorder struct {
-	text   strings.Builder
-	failed bool
-}
-
-func (r *recorder) Helper()      {}
-func (r *recorder) Name() string { return "recorder" }
-func (r *recorder) Failed() bool { return r.failed }
-func (r *recorder) Fail()        { r.failed = true }
-func (r *recorder) FailNow()     { r.failed = true; runtime.Goexit() }
-func (r *recorder) SkipNow()     { runtime.Goexit() }
-
-func (r *recorder) Logf(string, ...any)  {}
-func (r *recorder) Log(...any)           {}
-func (r *recorder) Skipf(string, ...any) { r.SkipNow() }
-func (r *recorder) Skip(...any)          { r.SkipNow() }
-func (r *recorder) Errorf(format string, args ...any) {
-	fmt.Fprintf(&r.text, format, args...)
-	r.Fail()
-}
-func (r *recorder) Error(args ...any)                 { fmt.Fprint(&r.text, args...); r.Fail() }
-func (r *recorder) Fatalf(format string, args ...any) { r.Errorf(format, args...); r.FailNow() }
-func (r *recorder) Fatal(args ...any)                 { r.Error(args...); r.FailNow() }

@@ -222,7 +222,7 @@ func (d *DB) prepareFile(ctx context.Context) error {
 	if !safeVersion(version) {
 		return fmt.Errorf("%w; driver %q has %s", ErrOldSQLite, d.o.Driver, version)
 	}
-	if _, err := schemaOf(ctx, c, d.path); err != nil {
+	if _, err := lookUpSchema(ctx, c, d.path); err != nil {
 		return err // before WAL is turned on in a file that is not ours
 	}
 	if err := d.useWAL(ctx, c); err != nil {

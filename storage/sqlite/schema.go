@@ -92,14 +92,20 @@ type queryer interface {
 // migrate brings the file to Schema. Processes may do so at the same time: what
 // is to be done is looked up again under the write lock.
 func migrate(ctx context.Context, c queryer, path string) error {
-	have, err := schemaOf(ctx, c, path)
+	have, err := lookUpSchema(ctx, c, path)
 	if err != nil || have == Schema {
 		return err
 	}
-	if _, err := c.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
+	return within(ctx, c, "BEGIN IMMEDIATE", func() error { return upgrade(ctx, c, path) })
+}
+
+// within runs do in a transaction that begins as told.
+func within(ctx context.Context, c queryer, begin string, do func() error) error {
+	if _, err := c.ExecContext(ctx, begin); err != nil {
 		return err
 	}
-	if err = upgrade(ctx, c, path); err == nil {
+	err := do()
+	if err == nil {
 		_, err = c.ExecContext(ctx, "COMMIT")
 	}
 	if err != nil {
@@ -128,7 +134,18 @@ func upgrade(ctx context.Context, c queryer, path string) error {
 	return err
 }
 
-// schemaOf returns the schema of the file, 0 if it is empty.
+// lookUpSchema is schemaOf in a transaction of its own. Without one, its
+// statements may see the file on both sides of another process's migration.
+func lookUpSchema(ctx context.Context, c queryer, path string) (have int, err error) {
+	err = within(ctx, c, "BEGIN", func() (err error) {
+		have, err = schemaOf(ctx, c, path)
+		return err
+	})
+	return have, err
+}
+
+// schemaOf returns the schema of the file, 0 if it is empty. It belongs in a
+// transaction.
 func schemaOf(ctx context.Context, c queryer, path string) (int, error) {
 	var app, tables, have int
 	if err := c.QueryRowContext(ctx, "PRAGMA application_id").Scan(&app); err != nil {

@@ -14,6 +14,8 @@
 //     [Policy] does.
 //   - An [Answer] to a criterion is yes, no or unknown. Unknown never counts as
 //     yes, and never as no: what it could change stays [Undecided].
+//   - One piece of work counts once: what a page, a runbook run and somebody's
+//     notes all tell of is one entry, and the others are part of it.
 //   - Coverage is how much of the time worked has an entry.
 //   - Payback is how long it takes until the time saved has repaid the time that
 //     automating costs.

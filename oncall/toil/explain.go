@@ -86,5 +86,9 @@ func (r *Report) Markdown() string {
 		fmt.Fprintf(&b, "| %s | %d | %s | %s | %s | %s |\n", c.Task.ID, c.Times, hours(c.Spent), hoursOf(c.SavedSeconds), hours(c.Task.Cost), back)
 	}
 	fmt.Fprintf(&b, "\n## Saved and reinvested\n\n| Saved | Reinvested | Open |\n|--:|--:|--:|\n| %s | %s | %s |\n", hours(r.Ledger.Saved), hours(r.Ledger.Reinvested), hours(r.Ledger.Open()))
-	return b.String()
+	return escaped(b.String())
 }
+
+// escaped makes plain text of the only character of IDs and codes that Markdown
+// may read as markup; the document has no other use for it.
+func escaped(document string) string { return strings.ReplaceAll(document, "_", `\_`) }

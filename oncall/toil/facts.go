@@ -35,6 +35,12 @@ type Entry struct {
 	Spent    time.Duration // whole seconds; required
 	Source   Source
 	Criteria Criteria // of this piece; unknown ones are taken from the task
+
+	// PartOf is the ID of the entry that holds the time of this one already, such
+	// as that of the page which a runbook run answered; "": none. A part adds
+	// neither time nor an occurrence, and its own criteria do not count; what its
+	// Source implies is implied of the other. The other is part of none.
+	PartOf string
 }
 
 // A Task is a sort of work.
@@ -50,7 +56,7 @@ type Task struct {
 
 // A Saving is what an automation that exists has saved in the period.
 type Saving struct {
-	Task    string
+	Task    string        // required; unique
 	Times   int           // the automation did the work
 	PerTime time.Duration // that each time took by hand, less what it still takes
 	Upkeep  time.Duration // spent on the automation in the period
@@ -58,7 +64,7 @@ type Saving struct {
 
 // A Reinvestment is time that was saved and went into engineering.
 type Reinvestment struct {
-	ID    string // of the project
+	ID    string // of the project; required; unique
 	Spent time.Duration
 }
 
@@ -130,18 +136,21 @@ func (f *Facts) check() error {
 	return k.Err("toil")
 }
 
-// recorded adds up the entries of the period, and stops where that is more than
+// recorded adds up the entries that count, and stops where that is more than
 // could be worked.
 func (f *Facts) recorded() (sum time.Duration) {
 	for i := range f.Entries {
-		if e := &f.Entries[i]; f.has(e) && sum <= MaxWorked {
+		if e := &f.Entries[i]; f.counts(e) && sum <= MaxWorked {
 			sum += e.Spent
 		}
 	}
 	return sum
 }
 
-func (f *Facts) has(e *Entry) bool { return !e.At.Before(f.From) && e.At.Before(f.To) }
+// counts says that an entry began in the period and is no part of another.
+func (f *Facts) counts(e *Entry) bool {
+	return e.PartOf == "" && !e.At.Before(f.From) && e.At.Before(f.To)
+}
 
 func (k *checker) tasks(list []Task) {
 	if !k.limit("tasks", len(list), MaxTasks) {
@@ -166,13 +175,14 @@ func (k *checker) entries(list []Entry) {
 	if !k.limit("entries", len(list), MaxEntries) {
 		return
 	}
-	seen := make(map[string]bool, len(list))
+	partOf := make(map[string]string, len(list)) // by ID
+	defer k.parts(list, partOf)
 	for i := 0; i < len(list) && !k.full(); i++ {
 		e := &list[i]
-		if seen[e.ID] {
+		if _, ok := partOf[e.ID]; ok {
 			k.Add(fmt.Sprintf("entries[%d].id", i), "duplicate", e.ID, "an ID that no other entry has: work must not count twice")
 		}
-		seen[e.ID] = true
+		partOf[e.ID] = e.PartOf
 		if e.valid() {
 			continue
 		}
@@ -190,6 +200,16 @@ func (k *checker) entries(list []Entry) {
 	}
 }
 
+func (k *checker) parts(list []Entry, partOf map[string]string) {
+	for i := 0; i < len(list) && !k.full(); i++ {
+		if of := list[i].PartOf; of != "" {
+			if further, ok := partOf[of]; !ok || further != "" {
+				k.Add(fmt.Sprintf("entries[%d].part_of", i), "unknown_entry", of, "the ID of an entry that is itself part of none")
+			}
+		}
+	}
+}
+
 func (e *Entry) valid() bool {
 	var p sre.Problems
 	e.Criteria.check("", &p)
@@ -201,9 +221,14 @@ func (k *checker) ledger(f *Facts) {
 	if !k.limit("savings", len(f.Savings), MaxLedger) || !k.limit("reinvested", len(f.Reinvested), MaxLedger) {
 		return
 	}
+	saved, reinvested := map[string]bool{}, map[string]bool{}
 	for i := 0; i < len(f.Savings) && !k.full(); i++ {
 		s, path := &f.Savings[i], fmt.Sprintf("savings[%d]", i)
 		k.CheckID(path+".task", s.Task)
+		if saved[s.Task] {
+			k.Add(path+".task", "duplicate", s.Task, "a task that no other saving has: hours must not count twice")
+		}
+		saved[s.Task] = true
 		if s.Times < 0 || s.Times > MaxTimes {
 			k.Add(path+".times", "out_of_range", s.Times, fmt.Sprintf("0 to %d", MaxTimes))
 		}
@@ -215,7 +240,12 @@ func (k *checker) ledger(f *Facts) {
 	}
 	for i := 0; i < len(f.Reinvested) && !k.full(); i++ {
 		path := fmt.Sprintf("reinvested[%d]", i)
-		k.CheckID(path+".id", f.Reinvested[i].ID)
-		k.spent(path+".spent", f.Reinvested[i].Spent, 0)
+		x := &f.Reinvested[i]
+		k.CheckID(path+".id", x.ID)
+		if reinvested[x.ID] {
+			k.Add(path+".id", "duplicate", x.ID, "an ID that no other reinvestment has: hours must not count twice")
+		}
+		reinvested[x.ID] = true
+		k.spent(path+".spent", x.Spent, 0)
 	}
 }

@@ -30,14 +30,30 @@ type Judgment struct {
 
 // Judge judges one entry of a task that occurs that many times in the period.
 // An unknown answer is taken from the task, then from the source, then, if the
-// question is repetition, from the times.
+// question is repetition, from the times. A policy that was not compiled leaves
+// everything [Undecided].
 func (c *Compiled) Judge(e Entry, t Task, times int) Judgment {
+	return c.judgeAs(e, t, times, sources(0).with(e.Source))
+}
+
+// sources is a set of them.
+type sources uint8
+
+func (s sources) with(source Source) sources { return s | 1<<source }
+
+func (s sources) has(source Source) bool { return s&(1<<source) != 0 }
+
+// judgeAs judges an entry that comes from all of these sources.
+func (c *Compiled) judgeAs(e Entry, t Task, times int, from sources) Judgment {
 	answers := e.Criteria.or(t.Criteria)
+	if !c.ready() {
+		return Judgment{Criteria: answers}
+	}
 	var implied Criteria
-	switch e.Source {
-	case Paged:
+	if from.has(Paged) {
 		implied[Tactical] = Yes
-	case Run:
+	}
+	if from.has(Run) {
 		implied[Manual] = Yes
 	}
 	if times >= c.policy.RepetitiveFrom {

@@ -45,7 +45,7 @@ func (l Ledger) Open() time.Duration { return l.Saved - l.Reinvested }
 // instant from which payback counts, such as now. The error carries every
 // [sre.Problem] of the facts.
 func (c *Compiled) Measure(f Facts, at time.Time) (*Report, error) {
-	if c == nil || c.policy.MinYes == 0 {
+	if !c.ready() {
 		return nil, fmt.Errorf("toil: %w", sre.NewProblem("policy", "not_compiled", nil, "a policy made by Compile"))
 	}
 	if err := f.check(); err != nil {
@@ -59,8 +59,13 @@ func (c *Compiled) Measure(f Facts, at time.Time) (*Report, error) {
 	for _, t := range f.Tasks {
 		tasks[t.ID] = &tally{task: t}
 	}
+	parts := map[string]sources{} // by the entry that they are part of
 	for i := range f.Entries {
-		if e := &f.Entries[i]; f.has(e) {
+		e := &f.Entries[i]
+		if e.PartOf != "" {
+			parts[e.PartOf] = parts[e.PartOf].with(e.Source)
+		}
+		if f.counts(e) {
 			if tasks[e.Task] == nil {
 				tasks[e.Task] = &tally{task: Task{ID: e.Task}}
 			}
@@ -68,9 +73,9 @@ func (c *Compiled) Measure(f Facts, at time.Time) (*Report, error) {
 		}
 	}
 	for i := range f.Entries {
-		if e := &f.Entries[i]; f.has(e) {
+		if e := &f.Entries[i]; f.counts(e) {
 			t := tasks[e.Task]
-			r.Share.add(t, e.Spent, c.Judge(*e, t.task, t.times))
+			r.Share.add(t, e.Spent, c.judgeAs(*e, t.task, t.times, parts[e.ID].with(e.Source)))
 		}
 	}
 	c.judgeShare(&r.Share)

@@ -109,6 +109,9 @@ func (policy Policy) MustCompile() *Compiled {
 	return c
 }
 
+// ready says that Compile made it: the zero value decides nothing.
+func (c *Compiled) ready() bool { return c != nil && c.policy.MinYes > 0 }
+
 // Policy returns the policy as it was compiled, defaults filled in.
 func (c *Compiled) Policy() Policy { return c.policy.withDefaults() }
 
@@ -123,5 +126,5 @@ func (c *Compiled) Markdown() string {
 	}
 	fmt.Fprintf(&b, "- What occurs %d times in a period is repetitive unless somebody says otherwise. An unknown answer counts neither as yes nor as no.\n", p.RepetitiveFrom)
 	fmt.Fprintf(&b, "- At most %d%% of the time is toil. Where less than %d%% of it has entries, the rest may be toil too.\n", p.MaxPercent, p.MinCoveragePercent)
-	return b.String()
+	return escaped(b.String())
 }

@@ -6,6 +6,7 @@ import (
 	"math/big"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -162,6 +163,54 @@ func TestLawPartsOfTheShareSumUpToWhatIsRecorded(t *testing.T) {
 	})
 }
 
+// A page, the run that answered it and the note of it afterwards are one piece
+// of work, tactical and manual.
+func TestLawPartsCountOnceAndSayWhatTheWorkIs(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		p, f := drawPolicy(t), drawFacts(t)
+		want := f
+		want.Entries = slices.Clone(f.Entries)
+		for i := range want.Entries {
+			e := &want.Entries[i]
+			task := toil.Task{}
+			if j := slices.IndexFunc(f.Tasks, func(t toil.Task) bool { return t.ID == e.Task }); j >= 0 {
+				task = f.Tasks[j]
+			}
+			for source, implied := range map[toil.Source]toil.Criterion{toil.Paged: toil.Tactical, toil.Run: toil.Manual} {
+				if rapid.Bool().Draw(t, "part") {
+					part := toil.Entry{ID: fmt.Sprint(e.ID, "/", source), PartOf: e.ID, Task: e.Task, At: e.At, Spent: time.Second, Source: source, Criteria: drawCriteria(t, "ignored")}
+					f.Entries = slices.Insert(slices.Clone(f.Entries), rapid.IntRange(0, len(f.Entries)).Draw(t, "where"), part)
+					if e.Criteria[implied] == toil.Unknown && task.Criteria[implied] == toil.Unknown {
+						e.Criteria[implied] = toil.Yes
+					}
+				}
+			}
+		}
+		if diff := cmp.Diff(measure(t, p, want), measure(t, p, f), cmpopts.IgnoreUnexported(toil.Report{})); diff != "" {
+			t.Fatalf("(-whole +with parts):\n%s", diff)
+		}
+	})
+}
+
+func TestAPolicyThatWasNotCompiledDecidesNothing(t *testing.T) {
+	for _, c := range []*toil.Compiled{nil, {}} {
+		if j := c.Judge(toil.Entry{Criteria: toil.All(toil.Yes)}, toil.Task{}, 9); j.Verdict != toil.Undecided {
+			t.Errorf("%v is %s, want undecided", j.Criteria, j.Verdict)
+		}
+	}
+}
+
+// IDs may begin and end with what Markdown takes for emphasis.
+func TestMarkdownShowsIDsAsTheyAre(t *testing.T) {
+	p := toil.Policy{Name: "_toil_"}
+	f := toil.Facts{From: from, To: from.AddDate(0, 0, 1), Worked: time.Hour, Tasks: []toil.Task{{ID: "_task_", Criteria: toil.All(toil.Yes)}},
+		Entries: []toil.Entry{{ID: "1", Task: "_task_", At: from, Spent: time.Hour}}}
+	text := p.MustCompile().Markdown() + measure(t, p, f).Markdown()
+	if plain := strings.ReplaceAll(text, `\_`, ""); strings.Contains(plain, "_") || !strings.Contains(text, `\_task\_`) {
+		t.Errorf("an underscore is not escaped:\n%s", text)
+	}
+}
+
 func TestLawAnOutcomeHoldsWhateverTheUndecidedIs(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		p, f := drawPolicy(t), drawFacts(t)
@@ -295,9 +344,9 @@ func TestProblemsAreReportedAllAtOnce(t *testing.T) {
 	_, err = toil.Policy{}.MustCompile().Measure(toil.Facts{
 		From: from.Add(time.Millisecond), To: from, Worked: -1,
 		Tasks:      []toil.Task{{ID: "", Cost: -1, Criteria: toil.Criteria{9}}, {ID: "a"}, {ID: "a", Residual: time.Millisecond, Upkeep: 9000 * time.Hour}},
-		Entries:    []toil.Entry{{ID: "x", Task: "a", Spent: time.Hour}, {ID: "x", Task: "a b", Person: "?", Source: 9, Criteria: toil.All(8)}},
+		Entries:    []toil.Entry{{ID: "x", Task: "a", Spent: time.Hour}, {ID: "x", Task: "a b", Person: "?", Source: 9, Criteria: toil.All(8), PartOf: "y"}, {ID: "z", PartOf: "z", Task: "a", Spent: time.Hour}},
 		Savings:    []toil.Saving{{Task: "a", Times: -1}, {Task: "a", Times: toil.MaxTimes, PerTime: time.Hour}},
-		Reinvested: []toil.Reinvestment{{}},
+		Reinvested: []toil.Reinvestment{{ID: "b"}, {ID: "b"}, {}},
 	}, from)
 	for _, p := range sre.ProblemsIn(err) {
 		text += fmt.Sprintln(p)

@@ -53,7 +53,7 @@ func (c *Class) UnmarshalText(text []byte) error {
 	return sre.NewProblem("", "unknown_class", string(text), "work, off, night, weekend or holiday")
 }
 
-// A Split is how long of each [Class], which indexes it: whole seconds.
+// A Split is how long of each [Class], which indexes it; of a report, whole seconds.
 type Split [classes]time.Duration
 
 // Total returns the sum of the classes.

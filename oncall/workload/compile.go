@@ -3,7 +3,6 @@ package workload
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/sre-sdk/sre"
@@ -129,22 +128,24 @@ func (k *compiler) person(path string, p Person) {
 }
 
 // wall returns the wall clock and calendar of a zone with holidays, made once.
-// It is nil after a problem.
+// It is nil after a problem. Of a person what is inherited was reported where it
+// stands.
 func (k *compiler) wall(path, name string, holidays []string) *wall {
-	key := name + "\n" + strings.Join(holidays, "\n")
+	key := fmt.Sprintf("%q%q", name, holidays) // unambiguous also where a name is nonsense
 	if w, ok := k.walls[key]; ok {
 		return w
 	}
 	before := k.Len()
 	zone, err := civil.LoadZone(name)
-	k.Merge(sre.JoinPath(path, "zone"), err)
-	days := k.days(sre.JoinPath(path, "holidays"), holidays, path != "" && slices.Equal(holidays, k.policy.Holidays))
-	var w *wall
-	if k.Len() == before {
-		w = newWall(zone, k.night, k.work, k.policy.Weekend, days)
+	if path == "" || name != k.policy.Zone {
+		k.Merge(sre.JoinPath(path, "zone"), err)
 	}
-	k.walls[key] = w
-	return w
+	days := k.days(sre.JoinPath(path, "holidays"), holidays, path != "" && slices.Equal(holidays, k.policy.Holidays))
+	if err != nil || k.Len() > before {
+		return nil
+	}
+	k.walls[key] = newWall(zone, k.night, k.work, k.policy.Weekend, days)
+	return k.walls[key]
 }
 
 // days reads dates. Inherited ones were reported where they stand.

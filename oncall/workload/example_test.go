@@ -80,6 +80,7 @@ func ExampleNeed_Size() {
 	// Output:
 	// 8 6
 	// by share       2 roles * 168h / (2 sites * 168h * 25%), rounded up = 4
+	// at once        2 roles
 	// critical mass  6
 	// needed         6 a site, 12 in all
 	// at most        2 roles * 2184h * 168h / (2 sites * 168h * 168h), rounded down = 13 a site

@@ -7,13 +7,13 @@ import (
 	"time"
 )
 
-// MeanIncidents returns how many incidents came, on average, in as much time on
-// call as the policy's IncidentWindow, exactly. ok is false if nobody was on
-// call.
+// MeanIncidents returns how many incidents came to people on call, on average,
+// in as much time on call as the policy's IncidentWindow, exactly. ok is false if
+// nobody was on call.
 func (r *Report) MeanIncidents() (mean Number, ok bool) {
 	var incidents, onCall int64
 	for i := range r.People {
-		incidents += int64(r.People[i].Incidents)
+		incidents += int64(r.People[i].Incidents - r.People[i].OffCall)
 		onCall += int64(r.People[i].OnCall() / time.Second)
 	}
 	if onCall == 0 {

@@ -40,7 +40,9 @@ type Page struct {
 }
 
 // Facts are what a policy measures: everything that meets [From, To), whole
-// seconds. What lies outside is left out.
+// seconds. What lies outside is left out, but for the [Limits] of runs and
+// rests: those are held against the shifts in full, so that the end of a month
+// hides nothing.
 type Facts struct {
 	From, To time.Time
 	Shifts   []Shift
@@ -59,12 +61,13 @@ const (
 // check reports every problem of the facts, the first hundred of each list.
 func (f Facts) check() error {
 	var p sre.Problems
-	switch {
-	case !whole(f.From):
+	if !whole(f.From) {
 		p.Add("from", "invalid_instant", stamp(f.From), "whole seconds of the years 2 to 9998")
-	case !whole(f.To):
+	}
+	if !whole(f.To) {
 		p.Add("to", "invalid_instant", stamp(f.To), "whole seconds of the years 2 to 9998")
-	case !f.From.Before(f.To) || f.To.Sub(f.From) > MaxSpan:
+	}
+	if !f.From.Before(f.To) || f.To.Sub(f.From) > MaxSpan {
 		p.Add("to", "out_of_range", stamp(f.To), "an instant after from, at most five years")
 	}
 	p.Merge("", checkShifts(f.Shifts))

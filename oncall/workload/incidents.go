@@ -9,10 +9,10 @@ import (
 )
 
 // paged is what called one person: the instants of pages, and of the first page
-// of each incident, ascending.
+// of each incident, in UTC and ascending.
 type paged struct {
-	pages     []int64
-	incidents []int64
+	pages     []time.Time
+	incidents []time.Time
 }
 
 // paging sorts out the pages that count by person.
@@ -33,11 +33,11 @@ func (c *Compiled) paging(f Facts) map[string]*paged {
 			to = new(paged)
 			of[p.Person] = to
 		}
-		u := p.At.Unix()
-		to.pages = append(to.pages, u)
+		at := p.At.UTC().Round(0) // without the monotonic clock, which the instant may carry
+		to.pages = append(to.pages, at)
 		if k := (key{p.Person, p.Incident}); p.Incident == "" || !seen[k] {
 			seen[k] = true
-			to.incidents = append(to.incidents, u)
+			to.incidents = append(to.incidents, at)
 		}
 	}
 	return of
@@ -51,35 +51,34 @@ type Busiest struct {
 }
 
 // busiest slides a window over instants, which ascend.
-func busiest(at []int64, window int64) (b Busiest) {
+func busiest(at []time.Time, window time.Duration) (b Busiest) {
 	end := 0
-	for i, u := range at {
-		for end < len(at) && at[end]-u < window {
+	for i, from := range at {
+		for end < len(at) && at[end].Sub(from) < window {
 			end++
 		}
 		if end-i > b.Incidents {
-			b = Busiest{instant(u), end - i}
+			b = Busiest{from, end - i}
 		}
 	}
 	return b
 }
 
 // tooMany reports windows that hold too many incidents and do not overlap.
-func (c *Compiled) tooMany(found []Finding, person string, at []int64) []Finding {
-	window := int64(c.policy.IncidentWindow / time.Second)
-	most := c.policy.MaxIncidents
+func (c *Compiled) tooMany(found []Finding, person string, at []time.Time) []Finding {
+	window, most := c.policy.IncidentWindow, c.policy.MaxIncidents
 	for i := 0; i+most < len(at); {
-		if at[i+most]-at[i] >= window {
+		if at[i+most].Sub(at[i]) >= window {
 			i++
 			continue
 		}
 		end := i
-		for end < len(at) && at[end]-at[i] < window {
+		for end < len(at) && at[end].Sub(at[i]) < window {
 			end++
 		}
 		found = append(found, Finding{
-			Code: TooManyIncidents, Person: person, At: instant(at[i+most]), From: instant(at[i]), To: instant(at[i] + window),
-			Text:   fmt.Sprintf("%s has %d incidents within %s, more than %d", person, end-i, c.policy.IncidentWindow, most),
+			Code: TooManyIncidents, Person: person, At: at[i+most], From: at[i], To: at[i].Add(window),
+			Text:   fmt.Sprintf("%s has %d incidents within %s, more than %d", person, end-i, window, most),
 			Values: []sre.Value{{Name: "incidents", Text: fmt.Sprint(end - i)}, {Name: "max_incidents", Text: fmt.Sprint(most)}},
 		})
 		i = end
@@ -101,15 +100,15 @@ func (c *Compiled) shiftLoad(s Shift, p *paged) ShiftLoad {
 	if p == nil {
 		return load
 	}
-	load.Pages = len(between(p.pages, s.Start.Unix(), s.End.Unix()))
-	at := between(p.incidents, s.Start.Unix(), s.End.Unix())
-	load.Incidents, load.Busiest = len(at), busiest(at, int64(c.policy.IncidentWindow/time.Second))
+	load.Pages = len(between(p.pages, s.Start, s.End))
+	at := between(p.incidents, s.Start, s.End)
+	load.Incidents, load.Busiest = len(at), busiest(at, c.policy.IncidentWindow)
 	return load
 }
 
 // between returns the part of ascending instants in [from, to).
-func between(at []int64, from, to int64) []int64 {
-	i, _ := slices.BinarySearch(at, from)
-	j, _ := slices.BinarySearch(at, to)
+func between(at []time.Time, from, to time.Time) []time.Time {
+	i, _ := slices.BinarySearchFunc(at, from, time.Time.Compare)
+	j, _ := slices.BinarySearchFunc(at, to, time.Time.Compare)
 	return at[i:max(i, j)]
 }

@@ -168,3 +168,41 @@ func TestLawAFindingIsBrokenAtItsWitness(t *testing.T) {
 		}
 	})
 }
+
+// A report of each month finds together what one look at all shifts does.
+func TestLawPeriodsTogetherFindWhatCheckFinds(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		policy, f := drawFacts(t)
+		for i := range f.Shifts { // none that goes on beyond what is measured
+			s := &f.Shifts[i]
+			s.StartsBefore, s.EndsAfter = false, false
+			if s.Start.Before(f.From) {
+				f.From = s.Start
+			}
+			if f.To.Before(s.End) {
+				f.To = s.End
+			}
+		}
+		policy.Limits = workload.Limits{MaxRun: time.Duration(rapid.IntRange(1, 3000).Draw(t, "run")) * time.Minute, MinRest: time.Duration(rapid.IntRange(1, 3000).Draw(t, "rest")) * time.Minute}
+		found, err := policy.Limits.Check(f.Shifts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, got := map[string]bool{}, map[string]bool{}
+		for _, x := range found {
+			want[x.String()] = true
+		}
+		cut := f.From.Add(time.Duration(rapid.IntRange(1, int(f.To.Sub(f.From)/time.Minute)-1).Draw(t, "cut")) * time.Minute)
+		for _, period := range [][2]time.Time{{f.From, cut}, {cut, f.To}} {
+			f.From, f.To = period[0], period[1]
+			for _, x := range measure(t, policy, f).Findings {
+				if x.Code == workload.RunTooLong || x.Code == workload.RestTooShort {
+					got[x.String()] = true
+				}
+			}
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Fatalf("(-all at once +period by period):\n%s", diff)
+		}
+	})
+}

@@ -20,10 +20,10 @@ type Limits struct {
 
 func (l Limits) check(path string, p *sre.Problems) {
 	if !wholeDuration(l.MaxRun, MaxSpan) {
-		p.Add(path+".max_run", "out_of_range", l.MaxRun, "whole seconds, at most "+MaxSpan.String())
+		p.Add(sre.JoinPath(path, "max_run"), "out_of_range", l.MaxRun, "whole seconds, at most "+MaxSpan.String())
 	}
 	if !wholeDuration(l.MinRest, MaxSpan) {
-		p.Add(path+".min_rest", "out_of_range", l.MinRest, "whole seconds, at most "+MaxSpan.String())
+		p.Add(sre.JoinPath(path, "min_rest"), "out_of_range", l.MinRest, "whole seconds, at most "+MaxSpan.String())
 	}
 }
 
@@ -38,14 +38,18 @@ func (l Limits) Check(shifts []Shift) ([]Finding, error) {
 	if err := p.Err("workload"); err != nil {
 		return nil, err
 	}
-	var found []Finding
+	return l.find(shifts), nil
+}
+
+// find judges shifts that were checked.
+func (l Limits) find(shifts []Shift) (found []Finding) {
 	byPerson := group(shifts)
 	for _, person := range slices.Sorted(maps.Keys(byPerson)) {
-		_, duty := byPerson[person].byRole()
-		found = l.appendFindings(found, person, duty)
+		_, runs := byPerson[person].byRole()
+		found = l.appendFindings(found, person, runs)
 	}
 	sortFindings(found)
-	return found, nil
+	return found
 }
 
 // ForSchedule returns the limits as a check for schedule.Compiled.Lint and Edit,
@@ -58,10 +62,7 @@ func (l Limits) ForSchedule() (schedule.Check, error) {
 		return nil, err
 	}
 	return func(shifts []schedule.Shift) []schedule.Finding {
-		found, err := l.Check(FromSchedule(slices.Values(shifts)))
-		if err != nil { // shifts of a schedule are shifts, so this is a mistake of ours
-			return []schedule.Finding{{Code: "invalid_shifts", Text: err.Error()}}
-		}
+		found := l.find(FromSchedule(slices.Values(shifts))) // those of a schedule are valid, and may be longer than MaxSpan
 		list := make([]schedule.Finding, len(found))
 		for i, f := range found {
 			list[i] = schedule.Finding{Code: f.Code, At: f.At, Until: f.To, Person: f.Person, Count: 1, Total: f.To.Sub(f.From), Text: f.Text}

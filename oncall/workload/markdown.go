@@ -36,8 +36,12 @@ func (c *Compiled) Markdown() string {
 	if p.Pay != nil {
 		p.Pay.markdown(&b)
 	}
-	return b.String()
+	return escaped(b.String())
 }
+
+// escaped makes plain text of the only character of IDs, zones and codes that
+// Markdown may read as markup; the document has no other use for it.
+func escaped(document string) string { return strings.ReplaceAll(document, "_", `\_`) }
 
 func (p *Pay) markdown(b *strings.Builder) {
 	b.WriteString("\n## Pay\n\nThe first rate that fits counts.\n\n| Rate | Roles | Classes | Per hour | Of the own pay |\n|---|---|---|---|---|\n")
@@ -90,7 +94,7 @@ func (r *Report) Markdown() string {
 	for _, f := range r.Findings {
 		fmt.Fprintf(&b, "- %s\n", f)
 	}
-	return b.String()
+	return escaped(b.String())
 }
 
 // share is the part of the time measured that the person is on call.

@@ -25,6 +25,7 @@ type Load struct {
 
 	Pages     int
 	Incidents int
+	OffCall   int // of the incidents, those that came while the person was not on call
 	Busiest   Busiest
 }
 
@@ -67,7 +68,7 @@ func (c *Compiled) Measure(f Facts) (*Report, error) {
 	}
 	r := &Report{From: f.From, To: f.To, policy: c.policy}
 	shifts, pages := clip(f), c.paging(f)
-	byPerson := group(shifts)
+	byPerson, inFull := group(shifts), group(f.Shifts)
 	everybody := c.everybody(byPerson, pages)
 	if len(everybody) > MaxPeople {
 		return nil, fmt.Errorf("workload: %w", sre.NewProblem("people", "too_many", len(everybody), fmt.Sprintf("at most %d in policy, shifts and pages", MaxPeople)))
@@ -78,6 +79,9 @@ func (c *Compiled) Measure(f Facts) (*Report, error) {
 			of = new(shiftsOf)
 		}
 		c.addLoad(r, person, of, pages[person])
+		if full := inFull[person]; full != nil {
+			c.holdLimits(r, person, full)
+		}
 	}
 	for _, s := range shifts {
 		r.Shifts = append(r.Shifts, c.shiftLoad(s, pages[s.Person]))
@@ -108,9 +112,20 @@ func clip(f Facts) []Shift {
 		list = append(list, s)
 	}
 	slices.SortStableFunc(list, func(a, b Shift) int {
-		return cmp.Or(a.Start.Compare(b.Start), cmp.Compare(a.Person, b.Person), cmp.Compare(a.Role, b.Role), a.End.Compare(b.End))
+		return cmp.Or(a.Start.Compare(b.Start), cmp.Compare(a.Person, b.Person), cmp.Compare(a.Role, b.Role), a.End.Compare(b.End), cmp.Compare(a.edges(), b.edges()))
 	})
 	return list
+}
+
+// edges orders shifts that differ in nothing else.
+func (s *Shift) edges() (n int) {
+	if s.StartsBefore {
+		n++
+	}
+	if s.EndsAfter {
+		n += 2
+	}
+	return n
 }
 
 // everybody returns who is listed, was on call or was paged, sorted.
@@ -136,15 +151,25 @@ func (c *Compiled) addLoad(r *Report, person string, of *shiftsOf, p *paged) {
 		}
 	}
 	l.measureRuns(runs)
-	r.Findings = c.policy.Limits.appendFindings(r.Findings, person, runs)
 	if p != nil {
-		l.Pages, l.Incidents = len(p.pages), len(p.incidents)
-		l.Busiest = busiest(p.incidents, int64(c.policy.IncidentWindow/time.Second))
+		l.Pages, l.Incidents, l.OffCall = len(p.pages), len(p.incidents), outside(runs, p.incidents)
+		l.Busiest = busiest(p.incidents, c.policy.IncidentWindow)
 		r.Findings = c.tooMany(r.Findings, person, p.incidents)
 		r.Findings = offCall(r.Findings, person, runs, p.pages)
 	}
 	r.Findings = c.judgeShare(r, &l, runs)
 	r.People = append(r.People, l)
+}
+
+// holdLimits reports the runs and rests that meet the time measured; of a run,
+// the witness must not lie after it.
+func (c *Compiled) holdLimits(r *Report, person string, full *shiftsOf) {
+	_, runs := full.byRole()
+	for _, x := range c.policy.Limits.appendFindings(nil, person, runs) {
+		if x.At.Before(r.To) && (x.To.After(r.From) || x.At.Equal(r.From)) {
+			r.Findings = append(r.Findings, x)
+		}
+	}
 }
 
 func (l *Load) measureRuns(runs []span) {
@@ -194,11 +219,21 @@ func (c *Compiled) judgeShare(r *Report, l *Load, runs []span) []Finding {
 	})
 }
 
-func offCall(found []Finding, person string, runs []span, pages []int64) []Finding {
-	for _, u := range pages {
-		if !covers(runs, u) {
-			found = append(found, Finding{Code: PageOffCall, Person: person, At: instant(u), From: instant(u), To: instant(u), Text: person + " was paged without being on call"})
+func offCall(found []Finding, person string, runs []span, pages []time.Time) []Finding {
+	for _, at := range pages {
+		if !covers(runs, at.Unix()) {
+			found = append(found, Finding{Code: PageOffCall, Person: person, At: at, From: at, To: at, Text: person + " was paged without being on call"})
 		}
 	}
 	return found
+}
+
+// outside counts the instants that lie in no run.
+func outside(runs []span, at []time.Time) (n int) {
+	for _, t := range at {
+		if !covers(runs, t.Unix()) {
+			n++
+		}
+	}
+	return n
 }

@@ -50,7 +50,7 @@ func (n *Number) UnmarshalText(text []byte) error {
 	ok := len(text) <= 1000 && !bytes.ContainsFunc(text, func(r rune) bool { return !strings.ContainsRune("0123456789+-./", r) }) // no exponent, which could be a billion digits
 	if ok {
 		var r *big.Rat
-		if r, ok = new(big.Rat).SetString(string(text)); ok {
+		if r, ok = new(big.Rat).SetString(decimal(string(text))); ok {
 			n.r = r
 		}
 	}
@@ -58,6 +58,23 @@ func (n *Number) UnmarshalText(text []byte) error {
 		return sre.NewProblem("", "invalid_number", string(text), "an integer, a decimal or a fraction")
 	}
 	return nil
+}
+
+// decimal takes the leading zeros off both parts of a fraction: to the reader of
+// rationals 010/1 is octal, and 8.
+func decimal(text string) string {
+	num, den, ok := strings.Cut(text, "/")
+	if !ok {
+		return text
+	}
+	sign := num[:len(num)-len(strings.TrimLeft(num, "+-"))]
+	trim := func(digits string) string {
+		if rest := strings.TrimLeft(digits, "0"); rest != "" || digits == "" {
+			return rest
+		}
+		return "0"
+	}
+	return sign + trim(num[len(sign):]) + "/" + trim(den)
 }
 
 // Decimal shows the value with that many digits after the point, the half

@@ -159,10 +159,12 @@ func drawFacts(t *rapid.T) (workload.Policy, workload.Facts) {
 		f.Shifts = append(f.Shifts, workload.Shift{
 			Person: rapid.SampledFrom(people).Draw(t, "person"), Role: oncall.Role(rapid.IntRange(0, 3).Draw(t, "role")),
 			Start: start, End: start.Add(time.Duration(rapid.IntRange(1, 3000).Draw(t, "length")) * time.Minute),
+			StartsBefore: rapid.Bool().Draw(t, "starts before"), EndsAfter: rapid.Bool().Draw(t, "ends after"),
 		})
 	}
 	for range rapid.IntRange(0, 8).Draw(t, "pages") {
-		p := workload.Page{At: from.Add(time.Duration(rapid.IntRange(-60, 3000).Draw(t, "at")) * time.Minute), Person: rapid.SampledFrom(people).Draw(t, "paged")}
+		at := from.Add(time.Duration(rapid.IntRange(-60, 3000).Draw(t, "at"))*time.Minute + time.Duration(rapid.IntRange(0, 9).Draw(t, "tenths"))*time.Second/10)
+		p := workload.Page{At: at, Person: rapid.SampledFrom(people).Draw(t, "paged")}
 		if rapid.Bool().Draw(t, "shared") {
 			p.Incident = fmt.Sprint("inc-", rapid.IntRange(1, 3).Draw(t, "incident"))
 		}

@@ -38,8 +38,9 @@ type Policy struct {
 	// all.
 	IncidentSeverity sre.Severity
 
-	// MaxOnCallPercent of all time may be spent on call. Default: 25 (SRE book,
-	// chapter 11).
+	// MaxOnCallPercent of the time measured may be spent on call, also by somebody
+	// who joined late: measure from that day on for his own share. Default: 25
+	// (SRE book, chapter 11).
 	MaxOnCallPercent int
 
 	Limits Limits // on runs and rests; default: none

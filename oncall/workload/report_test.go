@@ -1,6 +1,7 @@
 package workload_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -43,4 +44,13 @@ func TestReportTellsTheStory(t *testing.T) {
 		text += r.Explain(p)
 	}
 	golden(t, "testdata/explain.txt", text)
+}
+
+// IDs may begin and end with what Markdown takes for emphasis.
+func TestMarkdownShowsIDsAsTheyAre(t *testing.T) {
+	policy := workload.Policy{Name: "_load_", Zone: "UTC", People: []workload.Person{{ID: "_ann_"}}}
+	text := policy.MustCompile().Markdown() + measure(t, policy, workload.Facts{From: monday, To: monday.Add(day)}).Markdown()
+	if plain := strings.ReplaceAll(text, `\_`, ""); strings.Contains(plain, "_") || !strings.Contains(text, `\_ann\_`) {
+		t.Errorf("an underscore is not escaped:\n%s", text)
+	}
 }

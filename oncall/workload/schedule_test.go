@@ -1,6 +1,7 @@
 package workload_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -42,6 +43,12 @@ func TestSchedulesRespectLimits(t *testing.T) {
 	with := schedule.Edit{Layer: "weekly", At: from.AddDate(0, 0, 21), Members: schedule.Each("alice", "bob", "carol", "dave")}
 	if _, _, err := c.Edit(with, limits); err != nil {
 		t.Errorf("an edit that adds rest: %v", err)
+	}
+	rota.Overrides = []schedule.Override{{ID: "forever", Start: from, End: from.AddDate(8, 0, 0), Add: "dave"}} // one shift longer than facts may have
+	long := rota.MustCompile(from, from.AddDate(9, 0, 0))
+	found := slices.DeleteFunc(long.Lint(from, from.AddDate(9, 0, 0), strict), func(f schedule.Finding) bool { return f.Person != "dave" })
+	if len(found) != 1 || found[0].Code != workload.RunTooLong {
+		t.Errorf("a shift of eight years: %v, want a run that is too long", found)
 	}
 	if _, err := (workload.Limits{MaxRun: -1}).ForSchedule(); err == nil {
 		t.Error("limits below zero make a check")

@@ -15,7 +15,8 @@ import (
 //	total   = (covered + even) / 2
 //
 // Overlaps cover nothing twice. Everybody of the policy counts, also with zero
-// hours. Even is 1 if all have the same, and 1/people if one has everything.
+// hours. Even is 1 if all have the same, and 1/people if one has everything; it
+// is 0 if nobody is ever on call, because an empty schedule is good for nothing.
 type Score struct {
 	Total    Number
 	Covered  Number
@@ -55,9 +56,9 @@ func (c *Compiled) score(r *Report, shifts []Shift) {
 		nights.add(l.AtNight)
 		weekends.add(on[Weekend] + on[Holiday])
 	}
-	r.Score = Score{
-		Covered: Fraction(covered, int64(len(c.policy.Cover))*int64(r.Span()/time.Second)),
-		Hours:   hours.even(), Nights: nights.even(), Weekends: weekends.even(), People: int(hours.people),
+	r.Score = Score{Covered: Fraction(covered, int64(len(c.policy.Cover))*int64(r.Span()/time.Second)), People: int(hours.people)}
+	if hours.total > 0 {
+		r.Score.Hours, r.Score.Nights, r.Score.Weekends = hours.even(), nights.even(), weekends.even()
 	}
 	r.Score.Total = r.Score.Covered.plus(r.Score.Even()).over(2)
 }
@@ -82,12 +83,10 @@ func (s *spread) add(d time.Duration) {
 	s.greatest = max(s.greatest, seconds)
 }
 
-// even is 1 where there is nothing to spread, and 0 without people.
+// even is 1 where there is nothing to spread, such as nights in a schedule of
+// office hours.
 func (s *spread) even() Number {
-	switch {
-	case s.people == 0:
-		return Number{}
-	case s.greatest == 0:
+	if s.greatest == 0 {
 		return Fraction(1, 1)
 	}
 	return Fraction(s.total, s.people*s.greatest)

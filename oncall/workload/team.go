@@ -12,8 +12,8 @@ import (
 // people it takes. The zero Need is that of a team at one site with primary and
 // secondary around the clock, in shifts of a week.
 type Need struct {
-	Roles      int           // held at any instant; default: 2, primary and secondary
-	Sites      int           // that share the cover evenly; default: 1
+	Roles      int           // held at any instant, each by somebody else; default: 2, primary and secondary
+	Sites      int           // that take turns in the cover, evenly; default: 1
 	Cover      time.Duration // a week; default: 168h
 	MaxPercent int           // of all time on call for one person; default: 25
 
@@ -38,7 +38,7 @@ const (
 type Size struct {
 	Need    Need // defaults filled in
 	ByShare int  // so that nobody is on call more than MaxPercent
-	PerSite int  // the larger of ByShare and the critical mass
+	PerSite int  // the largest of ByShare, the critical mass and the roles, of which nobody holds two at once
 	Total   int  // at all sites
 	AtMost  int  // at a site, so that everybody is on call once in Every
 }
@@ -76,7 +76,7 @@ func (n Need) Size() (Size, error) {
 	sites, roles := int64(n.Sites), int64(n.Roles)
 	den := sites * seconds(week) * int64(n.MaxPercent)
 	s.ByShare = int((roles*seconds(n.Cover)*100 + den - 1) / den)
-	s.PerSite = max(s.ByShare, n.CriticalMass)
+	s.PerSite = max(s.ByShare, n.CriticalMass, n.Roles)
 	s.Total = s.PerSite * n.Sites
 	// At most 100 * 3e7 * 6e5 * 100: inside an int64.
 	s.AtMost = int(roles * seconds(n.Every) * seconds(n.Cover) / (sites * seconds(week) * seconds(n.Shift)))
@@ -106,6 +106,7 @@ func (s Size) Explain() string {
 	var b strings.Builder
 	n := s.Need
 	fmt.Fprintf(&b, "by share       %d roles * %s / (%d sites * %s * %d%%), rounded up = %d\n", n.Roles, hours(n.Cover), n.Sites, hours(week), n.MaxPercent, s.ByShare)
+	fmt.Fprintf(&b, "at once        %d roles\n", n.Roles)
 	fmt.Fprintf(&b, "critical mass  %d\n", n.CriticalMass)
 	fmt.Fprintf(&b, "needed         %d a site, %d in all\n", s.PerSite, s.Total)
 	fmt.Fprintf(&b, "at most        %d roles * %s * %s / (%d sites * %s * %s), rounded down = %d a site\n", n.Roles, hours(n.Every), hours(n.Cover), n.Sites, hours(week), hours(n.Shift), s.AtMost)

@@ -42,7 +42,13 @@ func TestLawNumbersReadWhatTheyPrint(t *testing.T) {
 			t.Fatalf("%s reads as %s: %v", want, got, err)
 		}
 	})
-	for _, text := range []string{"", "x", "1e999999999", "1/0", "0x10", "1_000", "--1"} {
+	for text, want := range map[string]workload.Number{"010/1": workload.Fraction(10, 1), "-08/016": workload.Fraction(-1, 2), "00/3": {}, "010": workload.Fraction(10, 1), "+1.50": workload.Fraction(3, 2)} {
+		var got workload.Number // a leading zero is not octal
+		if err := got.UnmarshalText([]byte(text)); err != nil || !got.Equal(want) {
+			t.Errorf("%s reads as %s, %v; want %s", text, got, err, want)
+		}
+	}
+	for _, text := range []string{"", "x", "1e999999999", "1/0", "1/00", "1/", "/2", "0x10", "1_000", "--1"} {
 		if err := new(workload.Number).UnmarshalText([]byte(text)); len(sre.ProblemsIn(err)) != 1 {
 			t.Errorf("%q says %v", text, err)
 		}

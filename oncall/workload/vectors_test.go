@@ -177,6 +177,69 @@ func TestOurScoreSeesWhatGrafanaDoesNot(t *testing.T) {
 	}
 }
 
+func TestAnEmptyScheduleIsGoodForNothing(t *testing.T) {
+	s := measure(t, workload.Policy{Zone: "UTC", People: []workload.Person{{ID: "u1"}, {ID: "u2"}}}, workload.Facts{From: monday, To: monday.Add(7 * day)}).Score
+	if s.Total.Sign() != 0 || s.People != 2 {
+		t.Errorf("score %s of %d people, want 0 of 2", s.Total, s.People)
+	}
+}
+
+// What one month cannot see alone: a run and a rest over its end.
+func TestLimitsHoldOverTheEndOfThePeriod(t *testing.T) {
+	policy := workload.Policy{Zone: "UTC", Limits: workload.Limits{MaxRun: day, MinRest: day}}
+	hour := func(n int) time.Time { return monday.Add(time.Duration(n) * time.Hour) }
+	f := workload.Facts{From: monday, To: monday.Add(10 * day), Shifts: []workload.Shift{
+		{Person: "ann", Start: hour(-72), End: hour(-60)}, {Person: "ann", Start: hour(-58), End: hour(-50)}, // all before
+		{Person: "ann", Start: hour(-20), End: hour(5)},
+		{Person: "bob", Start: hour(-20), End: hour(-3)}, {Person: "bob", Start: hour(0), End: hour(3)},
+		{Person: "cat", Start: hour(-30), End: hour(0)},
+		{Person: "dan", Start: hour(239), End: hour(290)}, {Person: "dan", Start: hour(300), End: hour(301)},
+	}}
+	var got []string
+	for _, x := range measure(t, policy, f).Findings {
+		if x.Code == workload.RunTooLong || x.Code == workload.RestTooShort {
+			got = append(got, x.String())
+		}
+	}
+	want := []string{
+		"2026-01-05T00:00:00Z rest_too_short: bob rests for 3h0m0s, less than 24h0m0s",
+		"2026-01-05T04:00:00Z run_too_long: ann is on call for 25h0m0s without a break, more than 24h0m0s",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestAWindowIsExactToTheNanosecond(t *testing.T) {
+	at := func(d time.Duration) workload.Page { return workload.Page{Person: "ann", At: monday.Add(d)} }
+	for last, want := range map[time.Duration]int{12*time.Hour + 900*time.Millisecond - 1: 3, 12*time.Hour + 900*time.Millisecond: 2} {
+		f := workload.Facts{From: monday, To: monday.Add(day), Pages: []workload.Page{at(900 * time.Millisecond), at(time.Hour), at(last)}}
+		if got := measure(t, workload.Policy{Zone: "UTC"}, f).People[0].Busiest.Incidents; got != want {
+			t.Errorf("%d incidents in the 12 h from 0.9 s with the last at %s, want %d", got, last, want)
+		}
+	}
+}
+
+// Pages to people who are not on call say nothing of how busy a shift is.
+func TestTheMeanIsOfIncidentsOnCall(t *testing.T) {
+	f := workload.Facts{From: monday, To: monday.Add(day), Shifts: []workload.Shift{{Person: "ann", Start: monday, End: monday.Add(12 * time.Hour)}},
+		Pages: []workload.Page{{Person: "ann", At: monday}, {Person: "ann", At: monday.Add(13 * time.Hour)}, {Person: "bob", At: monday}}}
+	r := measure(t, workload.Policy{Zone: "UTC"}, f)
+	if mean, _ := r.MeanIncidents(); !mean.Equal(workload.Fraction(1, 1)) || r.People[0].OffCall != 1 || r.People[1].OffCall != 1 {
+		t.Errorf("%s incidents in 12 h on call, want 1; off call %d and %d", mean, r.People[0].OffCall, r.People[1].OffCall)
+	}
+}
+
+func TestASplitTooLongToCountIsNone(t *testing.T) {
+	c := workload.Policy{Zone: "UTC", Holidays: []string{"2026-03-29"}}.MustCompile()
+	if s, _ := c.Split("x", monday, monday.Add(workload.MaxSpan)); s.Total() != workload.MaxSpan {
+		t.Errorf("%v of the longest span adds up to %s", s, s.Total())
+	}
+	if s, night := c.Split("x", monday.AddDate(-2000, 0, 0), monday.AddDate(7000, 0, 0)); s != (workload.Split{}) || night != 0 {
+		t.Errorf("%v and %s of night, want none", s, night)
+	}
+}
+
 func TestDaysOf23And25Hours(t *testing.T) {
 	berlin := workload.Policy{Zone: "Europe/Berlin"}.MustCompile()
 	loc, err := time.LoadLocation("Europe/Berlin")
@@ -199,16 +262,17 @@ func TestDaysOf23And25Hours(t *testing.T) {
 	}
 }
 
-// exceeds is the definition, with 400 bits.
+// exceeds is the definition, with so many bits that a difference of 1e-323 from
+// 1 remains.
 func exceeds(limit int, mean float64) float64 {
-	const bits = 400
+	const bits = 8000
 	num := func() *big.Float { return new(big.Float).SetPrec(bits) }
 	m := num().SetFloat64(mean)
 	// e^m = (sum of (m/2^k)^i/i!) ^ 2^k
-	const halvings = 20
+	const halvings = 60
 	small := num().SetMantExp(m, -halvings)
 	exp, term := num().SetInt64(1), num().SetInt64(1)
-	for i := int64(1); i < 60; i++ {
+	for i := int64(1); i < 200; i++ {
 		term.Mul(term, small).Quo(term, num().SetInt64(i))
 		exp.Add(exp, term)
 	}
@@ -228,24 +292,25 @@ func exceeds(limit int, mean float64) float64 {
 }
 
 func TestExceedsEqualsTheDefinition(t *testing.T) {
-	for _, limit := range []int{0, 1, 2, 3, 5, 20, 150} {
-		for _, mean := range []float64{1e-9, 1e-3, 0.1, 0.5, 1, 2, 2.9999, 3, 3.5, 10, 40, 120, 200} {
+	for _, limit := range []int{0, 1, 2, 3, 5, 20, 150, workload.MaxCount} {
+		for _, mean := range []float64{5e-324, 1e-100, 1e-9, 1e-3, 0.1, 0.5, 1, 2, 2.9999, 3, 3.5, 10, 40, 120, 200, 900, 1001, 2000} {
 			got, want := workload.Exceeds(limit, mean), exceeds(limit, mean)
-			if want < 1e-60 { // below what 400 bits hold of a difference from 1
-				continue
-			}
-			if math.Abs(got-want) > 2e-12*want {
+			if math.Abs(got-want) > 1e-12*want && math.Abs(got-want) > 1e-318 { // the latter where floats are sparse
 				t.Errorf("P(> %d | %g) = %g, want %g", limit, mean, got, want)
 			}
 		}
 	}
-	for _, mean := range []float64{-1, math.NaN(), math.Inf(1)} {
-		if got := workload.Exceeds(2, mean); !math.IsNaN(got) {
-			t.Errorf("P(> 2 | %g) = %g, want NaN", mean, got)
+	nan := math.NaN()
+	for _, row := range []struct {
+		limit      int
+		mean, want float64
+	}{
+		{2, -1, nan}, {2, nan, nan}, {2, math.Inf(1), nan}, {workload.MaxCount + 1, 1, nan}, {math.MaxInt, 1, nan}, {math.MaxInt, 1e300, nan},
+		{2, 0, 0}, {2, 5000, 1}, {2, math.MaxFloat64, 1}, {workload.MaxCount, math.MaxFloat64, 1}, {-1, 0, 1}, {math.MinInt, 1, 1},
+	} {
+		if got := workload.Exceeds(row.limit, row.mean); got != row.want && !(math.IsNaN(got) && math.IsNaN(row.want)) {
+			t.Errorf("P(> %d | %g) = %g, want %g", row.limit, row.mean, got, row.want)
 		}
-	}
-	if got := workload.Exceeds(2, 5000); got != 1 {
-		t.Errorf("P(> 2 | 5000) = %g, want 1", got)
 	}
 }
 
@@ -270,7 +335,8 @@ func TestTeamSizesOfTheBook(t *testing.T) {
 		"two sites":                 {workload.Need{Sites: 2, CriticalMass: 6}, workload.Size{ByShare: 4, PerSite: 6, Total: 12, AtMost: 13}},
 		"only the primary":          {workload.Need{Roles: 1}, workload.Size{ByShare: 4, PerSite: 4, Total: 4, AtMost: 13}},
 		"business hours":            {workload.Need{Cover: 40 * time.Hour}, workload.Size{ByShare: 2, PerSite: 2, Total: 2, AtMost: 6}},
-		"a little more than 25%":    {workload.Need{MaxPercent: 24}, workload.Size{ByShare: 9, PerSite: 9, Total: 9, AtMost: 26}},
+		"not this: one person in both roles at once": {workload.Need{Cover: 10 * time.Hour}, workload.Size{ByShare: 1, PerSite: 2, Total: 2, AtMost: 1}},
+		"a little more than 25%":                     {workload.Need{MaxPercent: 24}, workload.Size{ByShare: 9, PerSite: 9, Total: 9, AtMost: 26}},
 	} {
 		got, err := row.need.Size()
 		if err != nil {
@@ -310,6 +376,27 @@ func TestCompileReportsEveryProblem(t *testing.T) {
 	golden(t, "testdata/problems.txt", got)
 }
 
+func TestCompileReportsEachWrongZoneOnceWhereItStands(t *testing.T) {
+	dates := []string{"2026-01-01", "2026-01-02"}
+	for name, row := range map[string]struct {
+		policy workload.Policy
+		want   []string
+	}{
+		"inherited":         {workload.Policy{Zone: "Mars/Base", People: []workload.Person{{ID: "a"}, {ID: "b", Holidays: dates}}}, []string{"zone"}},
+		"of two people":     {workload.Policy{Zone: "UTC", People: []workload.Person{{ID: "a", Zone: "Mars/Base"}, {ID: "b", Zone: "Mars/Base"}}}, []string{"people[0].zone", "people[1].zone"}},
+		"that holds a date": {workload.Policy{Zone: "UTC", Holidays: dates, People: []workload.Person{{ID: "a", Zone: "UTC\n2026-01-01", Holidays: dates[1:]}}}, []string{"people[0].zone"}},
+	} {
+		_, err := row.policy.Compile()
+		var got []string
+		for _, p := range sre.ProblemsIn(err) {
+			got = append(got, p.Path)
+		}
+		if diff := cmp.Diff(row.want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
 func TestMeasureRefusesImpossibleFacts(t *testing.T) {
 	c := workload.Policy{Zone: "UTC"}.MustCompile()
 	r, err := c.Measure(workload.Facts{From: monday, To: monday.Add(day),
@@ -317,6 +404,12 @@ func TestMeasureRefusesImpossibleFacts(t *testing.T) {
 		Pages:  []workload.Page{{}}})
 	if r != nil || len(sre.ProblemsIn(err)) != 6 {
 		t.Errorf("%d problems, want 6:\n%v", len(sre.ProblemsIn(err)), err)
+	}
+	if _, err := c.Measure(workload.Facts{From: monday.Add(1), To: monday.Add(-1)}); len(sre.ProblemsIn(err)) != 3 {
+		t.Errorf("%d problems, want both instants and their order:\n%v", len(sre.ProblemsIn(err)), err)
+	}
+	if _, err := (workload.Limits{MinRest: -1}).Check(nil); len(sre.ProblemsIn(err)) != 1 || sre.ProblemsIn(err)[0].Path != "min_rest" {
+		t.Errorf("a rest below zero says %v", err)
 	}
 	var zero workload.Compiled
 	if _, err := zero.Measure(workload.Facts{}); !errors.As(err, new(sre.Problem)) {

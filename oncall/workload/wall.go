@@ -89,9 +89,9 @@ func (w *wall) split(a, b time.Time) (s Split, night time.Duration) {
 
 // Split shares out the time from a to b by the wall clock of the person, and
 // says how much of it is night on whatever day, weekends and holidays too. Both
-// are zero unless a is before b.
+// are zero unless a is before b, by at most [MaxSpan], in the years 2 to 9998.
 func (c *Compiled) Split(person string, a, b time.Time) (s Split, night time.Duration) {
-	if c == nil || c.other == nil || !a.Before(b) {
+	if c == nil || c.other == nil || !a.Before(b) || b.Sub(a) > MaxSpan || a.Year() < 2 || b.Year() > 9998 {
 		return s, 0
 	}
 	return c.wallOf(person).split(a, b)

@@ -9,11 +9,12 @@ import (
 
 // A Person can be on call. People are named by their ID everywhere else.
 type Person struct {
-	ID       string    // required; an ID as sre.ValidID has it
-	Name     string    // for people; default: the ID
-	Zone     string    // the IANA time zone in which the person lives, such as "Europe/Berlin"
-	Contacts []Contact // in the order in which they are tried
-	Skills   []string  // IDs of what the person can do, such as "database"
+	ID       string        // required; an ID as sre.ValidID has it
+	Name     string        // for people; default: the ID
+	Zone     string        // the IANA time zone in which the person lives, such as "Europe/Berlin"
+	Contacts []Contact     // in the order in which they are tried
+	Rules    []ContactRule // when each contact is tried; see Person.Plan
+	Skills   []string      // IDs of what the person can do, such as "database"
 }
 
 // A ContactKind says by which way a Contact is reached.
@@ -132,6 +133,7 @@ func (p Person) Validate() error {
 			problems.Add(path+".address", "out_of_range", nil, fmt.Sprintf("1 to %d bytes", MaxAddress))
 		}
 	}
+	p.checkRules(&problems)
 	if len(p.Skills) > MaxSkills {
 		problems.Add("skills", "too_many", len(p.Skills), fmt.Sprintf("at most %d", MaxSkills))
 	}

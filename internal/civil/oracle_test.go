@@ -1,6 +1,8 @@
 package civil_test
 
 import (
+	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -364,15 +366,20 @@ func checkCalendar(t tester, n int, h civil.Hours, w *wallTable) {
 }
 
 // The sweep: a sample, or with -civil.full every zone at every transition from
-// 1970 to 2037.
+// 1970 to 2037. With -v it says how many those are.
 func TestEverythingAgreesWithTheWallClockAroundTransitions(t *testing.T) {
 	from, to := time.Date(1970, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2038, 1, 1, 0, 0, 0, 0, time.UTC)
 	const zones, perZone = 24, 8
+	var swept sweep
+	if *full {
+		t.Cleanup(func() { t.Log(&swept) }) // after all zones
+	}
 	for _, name := range sampleZones(t, zones) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			z := zone(t, name)
 			all := transitions(z.Location(), from, to)
+			swept.add(name, z, from.Unix(), all)
 			if !*full {
 				r := newRand()
 				r.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
@@ -383,6 +390,43 @@ func TestEverythingAgreesWithTheWallClockAroundTransitions(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A sweep counts the zones that were looked at. Most names of the database are
+// links, or have had the same offsets as another since 1970: those are one
+// distinct zone, whose transitions count once among the distinct ones. Changes
+// of the abbreviation alone are no transitions. Every name is checked all the
+// same, because aliases may differ before 1970.
+type sweep struct {
+	mu                 sync.Mutex
+	names, transitions map[string]int // how many transitions has each name, and each distinct zone
+}
+
+// add counts a zone, which has these transitions after the instant from.
+func (s *sweep) add(name string, z civil.Zone, from int64, transitions []int64) {
+	same := fmt.Sprint(z.Offset(from))
+	for _, at := range transitions {
+		same += fmt.Sprint(" ", at, z.Offset(at))
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.names == nil {
+		s.names, s.transitions = map[string]int{}, map[string]int{}
+	}
+	s.names[name], s.transitions[same] = len(transitions), len(transitions)
+}
+
+// String says how many distinct zones and transitions there are, and how many
+// with aliases.
+func (s *sweep) String() string {
+	return fmt.Sprintf("%d distinct zones with %d distinct transitions; with aliases %d names with %d", len(s.transitions), total(s.transitions), len(s.names), total(s.names))
+}
+
+func total(counts map[string]int) (sum int) {
+	for _, n := range counts {
+		sum += n
+	}
+	return sum
 }
 
 // Transitions before 1970 and beyond the table, with the traits that are rare.

@@ -10,6 +10,7 @@
 //
 // [Read] makes a schedule of the events of a file in a time, in which recurrence
 // rules, RDATE, EXDATE, RECURRENCE-ID, all-day events, TZID, UTC and floating times
-// count. All that is wrong is reported at once; the input is bounded, and the
-// reader never panics and never guesses.
+// count. All that is wrong is reported at once, with the line on which its event
+// begins; what was understood but dropped is reported too. The input is bounded,
+// and the reader never panics and never guesses.
 package ical

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 	_ "time/tzdata"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -191,7 +192,7 @@ func TestRecurrencesAreReadExactly(t *testing.T) {
 	for _, p := range in.Dropped {
 		dropped = append(dropped, p.Path+" "+p.Code)
 	}
-	if diff := cmp.Diff([]string{"rota.ics: component[1].LOCATION not_imported", "rota.ics: component[7] not_imported"}, dropped); diff != "" {
+	if diff := cmp.Diff([]string{"rota.ics:13: component[1].LOCATION not_imported", "rota.ics:58: component[7] not_imported"}, dropped); diff != "" {
 		t.Errorf("dropped (-want +got):\n%s", diff)
 	}
 }
@@ -224,6 +225,48 @@ func TestGapsAndFolds(t *testing.T) {
 	}
 }
 
+// RFC 5545 has names in any case, and so it has the values of STATUS.
+func TestCaseOfNamesDoesNotMatter(t *testing.T) {
+	text := strings.NewReplacer("DTSTART", "dtstart", "TZID", "tzid", "RRULE", "rrule", "EXDATE", "Exdate", "VEVENT", "vevent", "VALUE=DATE", "value=date", "STATUS:CANCELLED", "status:cancelled").Replace(rotaFile(t))
+	for _, text := range []string{text, "\ufeff" + strings.ReplaceAll(text, "\n", "\r\n") + "\r\n\r\n"} {
+		o := ical.ReadOptions{ID: "copy", Zone: "Europe/Berlin", From: from, To: from.AddDate(1, 0, 0), Zones: map[string]string{"W. Europe Standard Time": "Europe/Berlin"}}
+		want, err := ical.Read(strings.NewReader(rotaFile(t)), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := ical.Read(strings.NewReader(text), o)
+		if diff := cmp.Diff(want.Schedule, got.Schedule); err != nil || diff != "" {
+			t.Errorf("%v; schedule (-upper +lower):\n%s", err, diff)
+		}
+	}
+}
+
+// Google Calendar writes such a RECURRENCE-ID where a series of days became one of
+// times.
+func TestAnEventApartFromNothingIsReported(t *testing.T) {
+	in, err := ical.Read(strings.NewReader("BEGIN:VCALENDAR\nBEGIN:VEVENT\nUID:a\nSUMMARY:a\nDTSTART;VALUE=DATE:20260105\nRRULE:FREQ=WEEKLY\nEND:VEVENT\n"+
+		"BEGIN:VEVENT\nUID:a\nSUMMARY:b\nRECURRENCE-ID;TZID=Europe/Warsaw:19700101T010000\nDTSTART:20260106T100000Z\nDURATION:PT1H\nEND:VEVENT\nEND:VCALENDAR\n"),
+		ical.ReadOptions{ID: "copy", Zone: "UTC", From: from, To: to})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := fmt.Sprint(in.Dropped); got != `[line 8: component[1].RECURRENCE-ID: not_found "19700101T000000Z": want an event beside the others: none of that UID starts then]` || len(in.Schedule.Temporary[0].Shifts) != 3 {
+		t.Errorf("dropped %s, shifts %v", got, in.Schedule.Temporary[0].Shifts)
+	}
+}
+
+// To see that a rule never occurs takes a tenth of a second.
+func TestBrokenRulesAreNotReadForEver(t *testing.T) {
+	var b strings.Builder
+	for i := range 5000 {
+		fmt.Fprintf(&b, "BEGIN:VEVENT\nUID:%d\nSUMMARY:a\nDTSTART:20260105T000000Z\nDURATION:PT1H\nRRULE:FREQ=YEARLY;BYWEEKNO=53;BYDAY=MO;BYMONTH=6\nEND:VEVENT\n", i)
+	}
+	_, err := ical.Read(strings.NewReader("BEGIN:VCALENDAR\n"+b.String()+"END:VCALENDAR\n"), ical.ReadOptions{ID: "s", Zone: "UTC", From: from, To: to})
+	if problems := sre.ProblemsIn(err); len(problems) != 22 || problems[21].Code != "too_many" {
+		t.Errorf("%d problems, want 22, of which the last is too_many", len(problems))
+	}
+}
+
 func TestProblemsNameWhereTheyAre(t *testing.T) {
 	event := func(lines string) string {
 		return "BEGIN:VCALENDAR\nBEGIN:VEVENT\nUID:a\nSUMMARY:a\n" + lines + "END:VEVENT\nEND:VCALENDAR\n"
@@ -231,15 +274,30 @@ func TestProblemsNameWhereTheyAre(t *testing.T) {
 	for _, row := range []struct{ name, text, want string }{
 		{"nothing", "", "c.ics invalid_calendar"},
 		{"half of a calendar", "BEGIN:VCALENDAR\nBEGIN:VEVENT\n", "c.ics invalid_calendar"},
-		{"no start", event(""), "c.ics: component[0].DTSTART missing"},
-		{"no end", event("DTSTART:20260105T000000Z\n"), "c.ics: component[0].DTEND out_of_range"},
-		{"an end before the start", event("DTSTART:20260105T000000Z\nDTEND:20260104T000000Z\n"), "c.ics: component[0].DTEND out_of_range"},
-		{"a zone of its own", event("DTSTART;TZID=Mars:20260105T000000\nDURATION:PT1H\n"), "c.ics: component[0].DTSTART unknown_zone"},
-		{"a rule that is none", event("DTSTART:20260105T000000Z\nDURATION:PT1H\nRRULE:FREQ=SOMETIMES\n"), "c.ics: component[0].RRULE invalid_rule"},
-		{"every minute", event("DTSTART:20260105T000000Z\nDURATION:PT1H\nRRULE:FREQ=MINUTELY\n"), "c.ics: component[0].RRULE invalid_rule"},
-		{"a start that the rule does not have", event("DTSTART:20260105T000000Z\nDURATION:PT1H\nRRULE:FREQ=WEEKLY;BYDAY=TU\n"), "c.ics: component[0].RRULE not_synchronized"},
-		{"this and all later ones", event("RECURRENCE-ID;RANGE=THISANDFUTURE:20260105T000000Z\nDTSTART:20260105T000000Z\nDURATION:PT1H\n"), "c.ics: component[0].RECURRENCE-ID not_expressible"},
-		{"a summary that is no ID", strings.Replace(event("DTSTART:20260105T000000Z\nDURATION:PT1H\n"), "SUMMARY:a", "SUMMARY:Alice A", 1), "c.ics: component[0].SUMMARY invalid_id"},
+		{"no start", event(""), "c.ics:2: component[0].DTSTART missing"},
+		{"no end", event("DTSTART:20260105T000000Z\n"), "c.ics:2: component[0].DTEND out_of_range"},
+		{"an end before the start", event("DTSTART:20260105T000000Z\nDTEND:20260104T000000Z\n"), "c.ics:2: component[0].DTEND out_of_range"},
+		{"a zone of its own", event("DTSTART;TZID=Mars:20260105T000000\nDURATION:PT1H\n"), "c.ics:2: component[0].DTSTART unknown_zone"},
+		{"a rule that is none", event("DTSTART:20260105T000000Z\nDURATION:PT1H\nRRULE:FREQ=SOMETIMES\n"), "c.ics:2: component[0].RRULE invalid_rule"},
+		{"every minute", event("DTSTART:20260105T000000Z\nDURATION:PT1H\nRRULE:FREQ=MINUTELY\n"), "c.ics:2: component[0].RRULE invalid_rule"},
+		{"a start that the rule does not have", event("DTSTART:20260105T000000Z\nDURATION:PT1H\nRRULE:FREQ=WEEKLY;BYDAY=TU\n"), "c.ics:2: component[0].RRULE not_synchronized"},
+		{"this and all later ones", event("RECURRENCE-ID;RANGE=THISANDFUTURE:20260105T000000Z\nDTSTART:20260105T000000Z\nDURATION:PT1H\n"), "c.ics:2: component[0].RECURRENCE-ID not_expressible"},
+		{"a zone that is another one on each machine", event("DTSTART;TZID=localtime:20260105T000000\nDURATION:PT1H\n"), "c.ics:2: component[0].DTSTART unknown_zone"},
+		{"a date that is none", event("DTSTART;VALUE=DATE:20260105T000000\nDURATION:PT1H\n"), "c.ics:2: component[0].DTSTART wrong_type"},
+		{"days taken from times", event("DTSTART:20260105T000000Z\nDURATION:PT1H\nRRULE:FREQ=DAILY;COUNT=3\nEXDATE;VALUE=DATE:20260106\n"), "c.ics:2: component[0].EXDATE wrong_type"},
+		{"days added to times", event("DTSTART:20260105T000000Z\nDURATION:PT1H\nRDATE;VALUE=DATE:20260106\n"), "c.ics:2: component[0].RDATE wrong_type"},
+		{"times until a day", event("DTSTART:20260105T000000Z\nDURATION:PT1H\nRRULE:FREQ=DAILY;UNTIL=20260106\n"), "c.ics:2: component[0].RRULE wrong_type"},
+		{"days until a time", event("DTSTART;VALUE=DATE:20260105\nRRULE:FREQ=DAILY;UNTIL=20260106T000000Z\n"), "c.ics:2: component[0].RRULE wrong_type"},
+		{"a rule that counts for ever", event("DTSTART:20260105T000000Z\nDURATION:PT1H\nRRULE:FREQ=DAILY;COUNT=2000000000\n"), "c.ics:2: component[0].RRULE out_of_range"},
+		{"a rule from of old", event("DTSTART:18000105T000000Z\nDURATION:PT1H\nRRULE:FREQ=DAILY\n"), "c.ics:2: component[0].RRULE out_of_range"},
+		{"a calendar that takes back", strings.Replace(event("DTSTART:20260105T000000Z\nDURATION:PT1H\n"), "BEGIN:VEVENT", "METHOD:CANCEL\nBEGIN:VEVENT", 1), "c.ics not_expressible"},
+		{"one recurrence twice", strings.Replace(event("DTSTART:20260105T000000Z\nDURATION:PT1H\nRECURRENCE-ID:20260105T000000Z\n"), "END:VCALENDAR", "BEGIN:VEVENT\nUID:a\nSUMMARY:b\nDTSTART:20260105T000000Z\nDURATION:PT1H\nRECURRENCE-ID:20260105T000000Z\nEND:VEVENT\nEND:VCALENDAR", 1), "c.ics:9: component[1].RECURRENCE-ID duplicate"},
+		{"a name that is none", event("@DTSTART:20260105T000000Z\n"), "c.ics:5 invalid_calendar"},
+		{"Latin 1", event("X-PLACE:K\xf6ln\n"), "c.ics invalid_calendar"},
+		{"components without end", strings.Repeat("BEGIN:VEVENT\n", 600_000) + "END:VCALENDAR", "c.ics:9 too_deep"},
+		{"a line without end", event("X" + strings.Repeat(";a=b", 1_000_000) + ":x\n"), "c.ics:5 too_large"},
+		{"parameters without end", event("X" + strings.Repeat(";a=b", 1000) + ":x\n"), "c.ics:5 invalid_calendar"},
+		{"a summary that is no ID", strings.Replace(event("DTSTART:20260105T000000Z\nDURATION:PT1H\n"), "SUMMARY:a", "SUMMARY:Alice A", 1), "c.ics:2: component[0].SUMMARY invalid_id"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			_, err := ical.Read(strings.NewReader(row.text), ical.ReadOptions{Name: "c.ics", ID: "s", Zone: "UTC", From: from, To: to})
@@ -267,6 +325,31 @@ func FuzzRead(f *testing.F) {
 		}
 		if _, err := in.Schedule.Compile(from, to); err != nil {
 			t.Errorf("what was read does not compile: %v", err)
+		}
+	})
+}
+
+// Whatever people are called, lines are folded where RFC 5545 allows, nothing breaks
+// out of its property, and the file reads as what was written.
+func FuzzWrite(f *testing.F) {
+	f.Add("Alice Ødegård, the 2nd; \\n \"A\"", "rota\r\nEND:VCALENDAR")
+	f.Add(strings.Repeat("😀", 40)+"\xff<b>", strings.Repeat("x", 200))
+	f.Fuzz(func(t *testing.T, alice, name string) {
+		o := ical.Options{Name: name, Names: map[string]string{"alice": alice}}
+		text := write(t, rota("alice", "bob"), o)
+		for _, line := range strings.SplitAfter(text, "\r\n") {
+			body := strings.TrimSuffix(line, "\r\n")
+			if len(body) > 75 || !utf8.ValidString(body) || strings.ContainsAny(body, "\r\n") || line != "" && body == line {
+				t.Errorf("line %q", line)
+			}
+		}
+		o.Previous, o.Stamp = []byte(text), stamp.AddDate(0, 0, 1)
+		if again := write(t, rota("alice", "bob"), o); again != text {
+			t.Errorf("the second export (-first +second):\n%s", cmp.Diff(text, again))
+		}
+		in, err := ical.Read(strings.NewReader(text), ical.ReadOptions{ID: "copy", Zone: "UTC", From: from, To: to})
+		if err != nil || len(in.Schedule.Temporary[0].Shifts) != 5 || len(in.Dropped) != 0 {
+			t.Errorf("read %v, %v", in, err)
 		}
 	})
 }

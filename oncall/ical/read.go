@@ -14,8 +14,17 @@ import (
 	"github.com/sre-sdk/sre/oncall/schedule"
 )
 
-// MaxEvents is how many events a calendar may have.
-const MaxEvents = 10_000
+// Limits of the events of a calendar, part of the contract.
+const (
+	MaxEvents    = 10_000
+	MaxRules     = 1000 // events with a recurrence rule
+	MaxRuleYears = 200  // from the first recurrence to the time that is read
+	MaxCount     = 5000 // COUNT of a rule: they are counted one by one
+)
+
+// maxBroken is how many recurrence rules may be wrong before no more are read: to
+// see that a rule never occurs takes long.
+const maxBroken = 20
 
 // ReadOptions say how a calendar is read.
 type ReadOptions struct {
@@ -57,23 +66,23 @@ type Import struct {
 // Read reads a calendar. The error carries every [sre.Problem].
 //
 // Recurrence rules go down to FREQ=DAILY, and the first occurrence must be
-// DTSTART. Events last as long as RFC 5545 says: the same exact time from start
+// DTSTART. UNTIL, EXDATE, RDATE and DTEND are dates where DTSTART is one, and
+// times where it is. Events last as long as RFC 5545 says: the same exact time from start
 // to DTEND at each recurrence, days of a DURATION on the wall clock. A time that
 // the zone skips is the end of the gap; of one that it repeats, the first counts.
 // Cancelled events have nobody on call.
 func Read(r io.Reader, o ReadOptions) (Import, error) {
-	f := &file{ReadOptions: o, replaced: map[string]map[int64]bool{}}
-	cal, err := parse(r)
-	switch {
-	case err != nil && len(sre.ProblemsIn(err)) == 0:
+	f := &file{ReadOptions: o, zones: map[string]*time.Location{}, replaced: map[string]map[int64]bool{}, masters: map[string]int{}, found: map[string]map[int64]bool{}}
+	var err error
+	f.cal, err = parse(r, o.Name)
+	if err != nil && len(sre.ProblemsIn(err)) == 0 {
 		return Import{}, err
-	case err != nil:
-		f.problems.Merge(o.Name, err)
 	}
+	f.problems.Merge("", err)
 	if f.checkOptions(); f.problems.Len() > 0 {
 		return Import{}, f.problems.Err("ical")
 	}
-	f.read(cal)
+	f.read()
 	s := schedule.Schedule{ID: o.ID, Zone: o.Zone, Temporary: []schedule.Temporary{{ID: "calendar", Start: o.From, End: o.To, Shifts: f.shifts}}}
 	if f.problems.Len() == 0 {
 		_, err := s.Compile(o.From, o.From)
@@ -88,9 +97,15 @@ func Read(r io.Reader, o ReadOptions) (Import, error) {
 // file is one calendar as it is read.
 type file struct {
 	ReadOptions
+	cal               calendar
 	problems, dropped sre.Problems
 	loc               *time.Location
+	zones             map[string]*time.Location // by name
+	rules, broken     int                       // recurrence rules, and those that are wrong
+	items             []item
+	masters           map[string]int            // by UID: the index in items of the event without RECURRENCE-ID
 	replaced          map[string]map[int64]bool // by UID: the recurrences that stand apart
+	found             map[string]map[int64]bool // by UID: those of replaced that there are
 	shifts            []schedule.TemporaryShift
 }
 
@@ -105,22 +120,34 @@ func (f *file) checkOptions() {
 	}
 }
 
+// location returns the zone of that name, if a schedule may have it: which names
+// mean the same on every machine is decided there.
 func (f *file) location(path, name string) *time.Location {
 	if iana, ok := f.Zones[name]; ok {
 		name = iana
 	}
-	loc, err := time.LoadLocation(name)
-	if err != nil || name == "" || name == "Local" {
+	loc, known := f.zones[name]
+	if !known {
+		always := schedule.Layer{Name: "always", Members: schedule.Each("x")}
+		if c, err := (schedule.Schedule{ID: "zone", Zone: name, Layers: []schedule.Layer{always}}).Compile(time.Unix(0, 0), time.Unix(0, 0)); err == nil {
+			loc = c.Location()
+		}
+		f.zones[name] = loc
+	}
+	if loc == nil {
 		f.problems.Add(path, "unknown_zone", name, `an IANA name such as "Europe/Berlin" or "UTC"`)
-		return nil
 	}
 	return loc
 }
 
-func (f *file) read(cal *ics.Calendar) {
-	var items []item
-	seen := map[string]bool{}
-	for i, component := range cal.Components {
+func (f *file) read() {
+	for _, p := range f.cal.CalendarProperties {
+		if p.IANAToken == string(ics.PropertyMethod) && strings.EqualFold(p.Value, string(ics.MethodCancel)) {
+			f.problems.Add(f.Name, "not_expressible", p.Value, "a calendar that tells what is, not one that takes events back")
+			return
+		}
+	}
+	for i, component := range f.cal.Components {
 		event, ok := component.(*ics.VEvent)
 		if !ok {
 			if _, zone := component.(*ics.VTimezone); !zone {
@@ -128,29 +155,24 @@ func (f *file) read(cal *ics.Calendar) {
 			}
 			continue
 		}
-		if len(items) == MaxEvents {
+		if len(f.items) == MaxEvents {
 			f.problems.Add(f.Name, "too_many", nil, fmt.Sprintf("at most %d events", MaxEvents))
 			return
 		}
 		before := f.problems.Len()
 		it := f.item(i, event)
 		switch {
-		case f.problems.Len() > before:
-			continue
-		case it.recurrence != 0:
-			if f.replaced[it.uid] == nil {
-				f.replaced[it.uid] = map[int64]bool{}
-			}
-			f.replaced[it.uid][it.recurrence] = true
-		case seen[it.uid]:
-			f.problems.Add(f.path(i, "UID"), "duplicate", it.uid, "one event of each UID without RECURRENCE-ID")
+		case f.rules > MaxRules:
+			f.problems.Add(f.Name, "too_many", nil, fmt.Sprintf("at most %d events with a recurrence rule", MaxRules))
+			return
+		case f.broken > maxBroken:
+			f.problems.Add(f.Name, "too_many", nil, fmt.Sprintf("at most %d recurrence rules that are wrong; the rest was not read", maxBroken))
+			return
+		case f.problems.Len() == before:
+			f.keep(it)
 		}
-		if it.recurrence == 0 {
-			seen[it.uid] = true
-		}
-		items = append(items, it)
 	}
-	for _, it := range items {
+	for _, it := range f.items {
 		if !it.cancelled {
 			f.expand(it)
 		}
@@ -159,14 +181,48 @@ func (f *file) read(cal *ics.Calendar) {
 			return
 		}
 	}
+	f.findOrphans()
+}
+
+// keep adds an event, whose UID and RECURRENCE-ID no other may have.
+func (f *file) keep(it item) {
+	if it.replaces {
+		if f.replaced[it.uid] == nil {
+			f.replaced[it.uid] = map[int64]bool{}
+		}
+		if f.replaced[it.uid][it.recurrence] {
+			f.problems.Add(f.path(it.index, "RECURRENCE-ID"), "duplicate", it.uid, "one event of each UID and RECURRENCE-ID")
+		}
+		f.replaced[it.uid][it.recurrence] = true
+	} else {
+		if _, twice := f.masters[it.uid]; twice {
+			f.problems.Add(f.path(it.index, "UID"), "duplicate", it.uid, "one event of each UID without RECURRENCE-ID")
+		}
+		f.masters[it.uid] = len(f.items)
+	}
+	f.items = append(f.items, it)
+}
+
+// findOrphans reports the events that stand apart from a recurrence that there is
+// not, before the first or in the time that is read: they stand beside the others.
+func (f *file) findOrphans() {
+	for _, it := range f.items {
+		m, ok := f.masters[it.uid]
+		if !ok || !it.replaces || f.items[m].cancelled {
+			continue
+		}
+		before := it.recurrence < f.items[m].start.instant().Unix()
+		inTime := it.recurrence >= f.From.Unix() && it.recurrence < f.To.Unix()
+		if (before || inTime) && !f.found[it.uid][it.recurrence] {
+			at := time.Unix(it.recurrence, 0).UTC().Format(utcForm)
+			f.dropped.Add(f.path(it.index, "RECURRENCE-ID"), "not_found", at, "an event beside the others: none of that UID starts then")
+		}
+	}
 }
 
 // path says where a property of a component stands.
 func (f *file) path(component int, property string) string {
-	path := fmt.Sprintf("component[%d]", component)
-	if f.Name != "" {
-		path = f.Name + ": " + path
-	}
+	path := fmt.Sprintf("%s: component[%d]", place(f.Name, f.cal.lines[component]), component)
 	if property != "" {
 		path += "." + property
 	}
@@ -206,7 +262,7 @@ func (f *file) item(i int, event *ics.VEvent) item {
 	if it.uid == "" {
 		f.problems.Add(f.path(i, "UID"), "missing", nil, "a UID")
 	}
-	it.cancelled = value(event, ics.ComponentPropertyStatus) == string(ics.ObjectStatusCancelled)
+	it.cancelled = isCancelled(event)
 	f.times(&it, event)
 	if it.cancelled {
 		return it

@@ -1,6 +1,7 @@
 package ical
 
 import (
+	"fmt"
 	"regexp"
 	"slices"
 	"strconv"
@@ -21,13 +22,15 @@ type item struct {
 	people     []string
 	role       oncall.Role
 	cancelled  bool
-	recurrence int64 // the instant of the recurrence that this event replaces; 0: none
+	replaces   bool  // a recurrence of the event with the same UID
+	recurrence int64 // when that would have started
 
-	start  moment
-	length length
-	rule   string
-	dates  []period // RDATE
-	except map[int64]bool
+	start    moment
+	length   length
+	rule     string
+	compiled *schedule.Compiled // the rule; nil: none
+	dates    []period           // RDATE
+	except   map[int64]bool
 }
 
 // moment is a time of a calendar.
@@ -102,17 +105,16 @@ func (f *file) times(it *item, event *ics.VEvent) {
 			f.problems.Add(path, "not_expressible", "RANGE", "one recurrence: a change of this and all later ones as an event of its own")
 		}
 		if m, ok := f.moment(path, p, p.Value); ok {
-			it.recurrence = m.instant().Unix()
+			it.replaces, it.recurrence = true, m.instant().Unix()
 		}
 	}
 	if p, path := at("RRULE"); p != nil {
-		it.rule = f.rule(path, p.Value, it.start)
-		f.synchronized(path, it)
+		f.rule(path, p.Value, it)
 	}
 	it.except = map[int64]bool{}
 	for _, p := range event.GetProperties("EXDATE") {
 		for _, text := range strings.Split(p.Value, ",") {
-			if m, ok := f.moment(f.path(it.index, "EXDATE"), p, text); ok {
+			if m, ok := f.sameType(it, f.path(it.index, "EXDATE"), p, text); ok {
 				it.except[m.instant().Unix()] = true
 			}
 		}
@@ -127,7 +129,13 @@ func (f *file) times(it *item, event *ics.VEvent) {
 func (f *file) rdate(it *item, p *ics.IANAProperty, text string) {
 	path := f.path(it.index, "RDATE")
 	begin, rest, isPeriod := strings.Cut(text, "/")
-	start, ok := f.moment(path, p, begin)
+	read := f.sameType
+	if isPeriod {
+		read = func(_ *item, path string, p *ics.IANAProperty, text string) (moment, bool) {
+			return f.moment(path, p, text)
+		}
+	}
+	start, ok := read(it, path, p, begin)
 	if !ok {
 		return
 	}
@@ -145,6 +153,16 @@ func (f *file) rdate(it *item, p *ics.IANAProperty, text string) {
 	it.dates = append(it.dates, date)
 }
 
+// sameType reads a date where the event starts on one, else a time.
+func (f *file) sameType(it *item, path string, p *ics.IANAProperty, text string) (moment, bool) {
+	m, ok := f.moment(path, p, text)
+	if ok && m.allDay != it.start.allDay {
+		f.problems.Add(path, "wrong_type", text, "a date or a time, as DTSTART is")
+		return m, false
+	}
+	return m, ok
+}
+
 // moment reads a date, a time in UTC, in a named zone, or floating.
 func (f *file) moment(path string, p *ics.IANAProperty, text string) (moment, bool) {
 	m := moment{loc: f.loc}
@@ -153,10 +171,14 @@ func (f *file) moment(path string, p *ics.IANAProperty, text string) (moment, bo
 			return m, false
 		}
 	}
+	m.allDay = len(text) == len(dateForm)
+	if kind := p.ICalParameters["VALUE"]; len(kind) > 0 && strings.EqualFold(kind[0], "DATE") != m.allDay {
+		f.problems.Add(path, "wrong_type", text, "a value of the type "+kind[0])
+		return m, false
+	}
 	var err error
 	switch {
-	case len(text) == len(dateForm):
-		m.allDay = true
+	case m.allDay:
 		m.wall, err = time.Parse(dateForm, text)
 	case strings.HasSuffix(text, "Z"):
 		m.loc = time.UTC
@@ -182,12 +204,9 @@ func (f *file) length(it *item, event *ics.VEvent) {
 	case end != nil && duration != nil:
 		f.problems.Add(path, "not_allowed", nil, "DTEND or DURATION, not both")
 	case end != nil:
-		m, ok := f.moment(path, end, end.Value)
+		m, ok := f.sameType(it, path, end, end.Value)
 		switch {
 		case !ok:
-			return
-		case m.allDay != it.start.allDay:
-			f.problems.Add(path, "wrong_type", end.Value, "a date or a time, as DTSTART is")
 			return
 		case m.allDay:
 			it.length.days = int(m.wall.Sub(it.start.wall) / (24 * time.Hour))
@@ -228,15 +247,46 @@ func parseDuration(text string) (length, bool) {
 	}, true
 }
 
-// rule returns the rule in the form of a restriction: UNTIL is on the wall
+// rule reads a rule and checks that it begins with DTSTART: what a calendar means
+// that does not, RFC 5545 leaves undefined.
+func (f *file) rule(path, text string, it *item) {
+	before := f.problems.Len()
+	f.rules++
+	it.rule = f.onWall(path, text, it.start)
+	if f.problems.Len() == before {
+		c, err := ruleSchedule(*it).Compile(f.From, f.From)
+		for _, p := range sre.ProblemsIn(err) {
+			p.Path = ""
+			f.problems.Merge(path, p)
+		}
+		if start := it.start.instant(); err == nil && !slices.ContainsFunc(it.occurrences(c, start, start.Add(time.Second)), start.Equal) {
+			f.problems.Add(path, "not_synchronized", it.rule, "a rule whose first occurrence is DTSTART")
+		}
+		it.compiled = c
+	}
+	if f.problems.Len() > before {
+		f.broken++
+	}
+}
+
+// onWall returns the rule in the form of a restriction: UNTIL is on the wall
 // clock.
-func (f *file) rule(path, text string, start moment) string {
+func (f *file) onWall(path, text string, start moment) string {
+	if years := f.From.Year() - start.wall.Year(); years > MaxRuleYears {
+		f.problems.Add(path, "out_of_range", text, fmt.Sprintf("a rule that began at most %d years before the time that is read", MaxRuleYears))
+	}
 	parts := strings.Split(strings.ToUpper(text), ";")
 	for i, part := range parts {
 		key, value, _ := strings.Cut(part, "=")
 		switch {
 		case key == "BYSECOND" || key == "BYMINUTE":
 			f.problems.Add(path, "not_expressible", text, "a rule without BYSECOND and BYMINUTE")
+		case key == "COUNT":
+			if n, err := strconv.Atoi(value); err != nil || n > MaxCount {
+				f.problems.Add(path, "out_of_range", text, fmt.Sprintf("COUNT of at most %d", MaxCount))
+			}
+		case key == "UNTIL" && (len(value) == len(dateForm)) != start.allDay:
+			f.problems.Add(path, "wrong_type", text, "UNTIL as a date or a time, as DTSTART is")
 		case key == "UNTIL" && strings.HasSuffix(value, "Z"):
 			until, err := time.Parse(utcForm, value)
 			if err != nil {
@@ -249,32 +299,18 @@ func (f *file) rule(path, text string, start moment) string {
 	return strings.Join(parts, ";")
 }
 
-// synchronized checks the rule, and that it begins with DTSTART: what a
-// calendar means that does not, RFC 5545 leaves undefined.
-func (f *file) synchronized(path string, it *item) {
-	before := f.problems.Len()
-	start := it.start.instant()
-	first := f.starts(path, it, start, start.Add(time.Second))
-	if f.problems.Len() == before && !slices.ContainsFunc(first, start.Equal) {
-		f.problems.Add(path, "not_synchronized", it.rule, "a rule whose first occurrence is DTSTART")
-	}
-}
-
-// starts returns the recurrences of the rule that start in [from, to). The
-// schedule engine expands it on the wall clock; resolve knows gaps and folds.
-func (f *file) starts(path string, it *item, from, to time.Time) []time.Time {
-	rule := schedule.Schedule{ID: "rule", Zone: "UTC", Layers: []schedule.Layer{{
+// ruleSchedule is a schedule that has somebody on call for a second at each
+// recurrence, on the wall clock as if in UTC.
+func ruleSchedule(it item) schedule.Schedule {
+	return schedule.Schedule{ID: "rule", Zone: "UTC", Layers: []schedule.Layer{{
 		Name: "rule", Members: schedule.Each("x"),
 		Restrict: []schedule.Restriction{{Rule: it.rule, RuleStart: it.start.wall.Format("2006-01-02 15:04:05"), RuleFor: time.Second}},
 	}}}
-	c, err := rule.Compile(from, from)
-	if err != nil {
-		for _, p := range sre.ProblemsIn(err) {
-			p.Path = ""
-			f.problems.Merge(path, p)
-		}
-		return nil
-	}
+}
+
+// occurrences returns when the rule, compiled as c, starts in [from, to). The
+// schedule engine expands it on the wall clock; resolve knows gaps and folds.
+func (it item) occurrences(c *schedule.Compiled, from, to time.Time) []time.Time {
 	const beyond = 48 * time.Hour // no wall clock is farther from UTC
 	var list []time.Time
 	for s := range c.Flatten(from.Add(-beyond), to.Add(beyond)) {
@@ -285,22 +321,27 @@ func (f *file) starts(path string, it *item, from, to time.Time) []time.Time {
 	return list
 }
 
+// starts returns the recurrences of an event, before others replace them: those
+// of its rule that start in [from, to), or else its own, and each RDATE.
+func (it item) starts(from, to time.Time) []period {
+	if it.compiled == nil {
+		return append([]period{{start: it.start.instant()}}, it.dates...)
+	}
+	var list []period
+	for _, t := range it.occurrences(it.compiled, from, to) {
+		list = append(list, period{start: t})
+	}
+	return append(list, it.dates...)
+}
+
 // expand adds the shifts of an event.
 func (f *file) expand(it item) {
-	start := it.start.instant()
-	periods := []period{{start: start}}
-	if it.rule != "" {
-		periods = nil
-		const day = 24 * time.Hour // more than a clock change moves an end
-		lookBack := time.Duration(it.length.days+1)*day + it.length.exact
-		for _, t := range f.starts(f.path(it.index, "RRULE"), &it, f.From.Add(-lookBack), f.To) {
-			periods = append(periods, period{start: t})
-		}
-	}
+	const day = 24 * time.Hour // more than a clock change moves an end
+	lookBack := time.Duration(it.length.days+1)*day + it.length.exact
 	taken := map[int64]bool{}
-	for _, p := range append(periods, it.dates...) {
+	for _, p := range it.starts(f.From.Add(-lookBack), f.To) {
 		u := p.start.Unix()
-		if it.except[u] || taken[u] || it.recurrence == 0 && f.replaced[it.uid][u] {
+		if !it.replaces && f.isReplaced(it.uid, u) || it.except[u] || taken[u] {
 			continue
 		}
 		taken[u] = true
@@ -309,6 +350,19 @@ func (f *file) expand(it item) {
 		}
 		f.add(it, p)
 	}
+}
+
+// isReplaced reports whether another event stands in the place of a recurrence, and
+// remembers that there is such a recurrence.
+func (f *file) isReplaced(uid string, u int64) bool {
+	if !f.replaced[uid][u] {
+		return false
+	}
+	if f.found[uid] == nil {
+		f.found[uid] = map[int64]bool{}
+	}
+	f.found[uid][u] = true
+	return true
 }
 
 // add adds a shift of each person, cut to the time that is read.

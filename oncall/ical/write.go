@@ -63,7 +63,7 @@ func Write(w io.Writer, c *schedule.Compiled, from, to time.Time, o Options) err
 	}
 	previous := map[string]*ics.VEvent{}
 	if o.Previous != nil {
-		cal, err := parse(bytes.NewReader(o.Previous))
+		cal, err := parse(bytes.NewReader(o.Previous), "")
 		problems.Merge("previous", err)
 		if err == nil {
 			for _, event := range cal.Events() {
@@ -144,12 +144,16 @@ func (o Options) revise(event, old *ics.VEvent) *ics.VEvent {
 
 // cancel returns the event as cancelled, as it was if it is already.
 func (o Options) cancel(old *ics.VEvent) *ics.VEvent {
-	if value(old, ics.ComponentPropertyStatus) != string(ics.ObjectStatusCancelled) {
+	if !isCancelled(old) {
 		old.SetSequence(sequence(old) + 1)
 		old.SetStatus(ics.ObjectStatusCancelled)
 		old.SetDtStampTime(o.Stamp)
 	}
 	return old
+}
+
+func isCancelled(event *ics.VEvent) bool {
+	return strings.EqualFold(value(event, ics.ComponentPropertyStatus), string(ics.ObjectStatusCancelled))
 }
 
 // content is what people see of an event: all but the revision.

@@ -1,7 +1,6 @@
 package oncallfile_test
 
 import (
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -11,23 +10,15 @@ import (
 
 	"github.com/sre-sdk/sre"
 	"github.com/sre-sdk/sre/oncall"
+	"github.com/sre-sdk/sre/oncall/internal/reading/readingtest"
 	"github.com/sre-sdk/sre/oncall/oncallfile"
 	"github.com/sre-sdk/sre/oncall/schedule"
 )
 
-func open(t testing.TB, name string) string {
-	t.Helper()
-	data, err := os.ReadFile("testdata/" + name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(data)
-}
-
 func day(month time.Month, d int) time.Time { return time.Date(2026, month, d, 0, 0, 0, 0, time.UTC) }
 
 func TestEveryFieldIsRead(t *testing.T) {
-	got, err := oncallfile.Read(strings.NewReader(open(t, "full.yaml")), "full.yaml")
+	got, err := oncallfile.Read(strings.NewReader(readingtest.Open(t, "full.yaml")), "full.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,7 +58,7 @@ func TestEveryFieldIsRead(t *testing.T) {
 }
 
 func TestJSONIsRead(t *testing.T) {
-	s, err := oncallfile.Read(strings.NewReader(open(t, "rota.json")), "rota.json")
+	s, err := oncallfile.Read(strings.NewReader(readingtest.Open(t, "rota.json")), "rota.json")
 	if err != nil || len(s.Layers) != 1 || len(s.Layers[0].Members) != 2 {
 		t.Errorf("read %+v, %v", s, err)
 	}
@@ -78,10 +69,7 @@ func TestProblemsNameFileAndLine(t *testing.T) {
 		head  = "apiVersion: sre-sdk/v1\nkind: OnCallSchedule\nid: db\nzone: UTC\n"
 		layer = head + "layers:\n  - name: a\n    members: [x, y]\n    anchor: 2026-01-05 09:00\n    turn: 1 day\n"
 	)
-	for _, row := range []struct {
-		name, text string
-		want       []string // path and code
-	}{
+	readingtest.Problems(t, read, []readingtest.Row{
 		{"an empty file", "", []string{"s.yaml wrong_count"}},
 		{"two schedules", layer + "---\n" + layer, []string{"s.yaml wrong_count"}},
 		{"another kind", strings.Replace(layer, "OnCallSchedule", "BudgetPolicy", 1), []string{"s.yaml:2: kind unknown_value"}},
@@ -97,21 +85,17 @@ func TestProblemsNameFileAndLine(t *testing.T) {
 			"s.yaml:8: layers[0].anchor impossible_datetime", "s.yaml:12: layers[0].restrict[0].clock[0] invalid_clock_range",
 			"s.yaml:13: layers[0].restrict[1].on_holidays[0] unknown_calendar", "s.yaml:15: overrides[0] missing", "s.yaml:15: overrides[0].end out_of_range",
 		}},
-	} {
-		t.Run(row.name, func(t *testing.T) {
-			_, err := oncallfile.Read(strings.NewReader(row.text), "s.yaml")
-			got := map[string]int{}
-			for _, p := range sre.ProblemsIn(err) {
-				got[p.Path+" "+p.Code]++
-			}
-			want := map[string]int{}
-			for _, w := range row.want {
-				want[w]++
-			}
-			if diff := cmp.Diff(want, got); diff != "" {
-				t.Errorf("problems (-want +got):\n%s\n%v", diff, err)
-			}
-		})
+	})
+}
+
+// To see that a rule never occurs takes a tenth of a second.
+func TestBrokenRulesAreNotReadForEver(t *testing.T) {
+	text := "apiVersion: sre-sdk/v1\nkind: OnCallSchedule\nid: db\nzone: UTC\nlayers:\n  - name: a\n    members: [x]\n    restrict:\n" +
+		strings.Repeat("      - {rule: FREQ=YEARLY;BYWEEKNO=53;BYDAY=MO;BYMONTH=6, rule_start: 2026-01-25 10:00, rule_for: 4h}\n", 100)
+	_, err := oncallfile.Read(strings.NewReader(text), "s.yaml")
+	problems := sre.ProblemsIn(err)
+	if len(problems) != 22 || problems[0].Path != "s.yaml:9: layers[0].restrict[0].rule" || problems[21].Code != "too_many" {
+		t.Errorf("%d problems, want 22, of which the last is too_many: %v", len(problems), err)
 	}
 }
 
@@ -128,20 +112,10 @@ func TestParseTurnReadsWhatStringWrites(t *testing.T) {
 	}
 }
 
+func read(text string) (schedule.Schedule, error) {
+	return oncallfile.Read(strings.NewReader(text), "s.yaml")
+}
+
 func FuzzRead(f *testing.F) {
-	f.Add(open(f, "full.yaml"))
-	f.Add(open(f, "rota.json"))
-	f.Add("apiVersion: sre-sdk/v1\nkind: OnCallSchedule\n")
-	f.Fuzz(func(t *testing.T, text string) {
-		s, err := oncallfile.Read(strings.NewReader(text), "s.yaml")
-		if err != nil {
-			if len(sre.ProblemsIn(err)) == 0 {
-				t.Errorf("an error without a problem: %v", err)
-			}
-			return
-		}
-		if _, err := s.Compile(day(1, 1), day(1, 1)); err != nil {
-			t.Errorf("what was read does not compile: %v", err)
-		}
-	})
+	readingtest.Fuzz(f, read, readingtest.Open(f, "full.yaml"), readingtest.Open(f, "rota.json"), "apiVersion: sre-sdk/v1\nkind: OnCallSchedule\n")
 }

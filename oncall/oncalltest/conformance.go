@@ -3,6 +3,7 @@ package oncalltest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -26,9 +27,10 @@ type Subject struct {
 	Received func() []string
 
 	// Limit makes the provider ask for a pause from now on; nil if it never
-	// does. Break makes it answer nothing or nonsense from now on, and Mend ends
-	// both.
-	Limit, Break, Mend func()
+	// does. Break makes it fail or answer nonsense from now on, and Hang makes it
+	// take requests and not answer until they are given up; nil if that cannot be.
+	// Mend ends all of them.
+	Limit, Break, Hang, Mend func()
 }
 
 // TestPager checks that a Pager keeps the contract of [oncall.Pager]. open is
@@ -44,6 +46,7 @@ func TestPager(t *testing.T, open func(t *testing.T) Subject) {
 		{"a limit says for how long", limited},
 		{"a broken provider is no success, and nothing permanent", broken},
 		{"a canceled context ends the call", canceled},
+		{"a provider that does not answer is left with the context", hanging},
 		{"no error shows an address", discreet},
 		{"concurrent calls all arrive", concurrent},
 	} {
@@ -95,6 +98,9 @@ func permanent(t *testing.T, s Subject) {
 	if _, err := send(t, s, s.Bad); !errors.Is(err, oncall.ErrPermanent) {
 		t.Errorf("error %v, want ErrPermanent", err)
 	}
+	if n := count(s, s.Bad.Key); n != 0 {
+		t.Errorf("the message arrived %d times, want never", n)
+	}
 }
 
 func limited(t *testing.T, s Subject) {
@@ -103,8 +109,8 @@ func limited(t *testing.T, s Subject) {
 	}
 	s.Limit()
 	var limit oncall.RateLimited
-	if _, err := send(t, s, s.Good); !errors.As(err, &limit) || limit.After <= 0 {
-		t.Errorf("error %v, want RateLimited with a duration", err)
+	if _, err := send(t, s, s.Good); !errors.As(err, &limit) || limit.After <= 0 || errors.Is(err, oncall.ErrPermanent) {
+		t.Errorf("error %v, want RateLimited with a duration, and nothing permanent", err)
 	}
 	s.Mend()
 	if _, err := send(t, s, s.Good); err != nil {
@@ -134,18 +140,47 @@ func canceled(t *testing.T, s Subject) {
 	}
 }
 
+func hanging(t *testing.T, s Subject) {
+	if s.Hang == nil {
+		t.Skip("the provider cannot hang")
+	}
+	s.Hang()
+	const patience, grace = 100 * time.Millisecond, 3 * time.Second
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() {
+		_, err := s.Pager.Send(ctx, s.Good)
+		ended <- err
+	}()
+	select {
+	case err := <-ended:
+		if err == nil || errors.Is(err, oncall.ErrPermanent) {
+			t.Errorf("error %v, want one that says to try again", err)
+		}
+	case <-time.After(grace):
+		t.Fatalf("the call goes on %s after the context was done", grace-patience)
+	}
+	s.Mend()
+	if _, err := send(t, s, s.Good); err != nil {
+		t.Errorf("after it answers again: %v", err)
+	}
+}
+
 func discreet(t *testing.T, s Subject) {
-	_, err := send(t, s, s.Bad)
-	if err != nil && strings.Contains(err.Error(), s.Bad.Contact.Address) {
-		t.Errorf("the error shows the address: %v", err)
+	check := func(what string, d oncall.Delivery) {
+		_, err := send(t, s, d)
+		if text := fmt.Sprintf("%v %+v", err, err); strings.Contains(text, d.Contact.Address) {
+			t.Errorf("the error of %s shows the address: %s", what, text)
+		}
 	}
-	if s.Break == nil {
-		return
-	}
-	s.Break()
-	defer s.Mend()
-	if _, err := send(t, s, s.Good); err != nil && strings.Contains(err.Error(), s.Good.Contact.Address) {
-		t.Errorf("the error of a broken provider shows the address: %v", err)
+	check("a refused delivery", s.Bad)
+	for what, fault := range map[string]func(){"a limit": s.Limit, "a broken provider": s.Break} {
+		if fault != nil {
+			fault()
+			check(what, s.Good)
+			s.Mend()
+		}
 	}
 }
 

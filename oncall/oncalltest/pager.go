@@ -16,12 +16,14 @@ import (
 // It is safe for concurrent use.
 type Pager struct {
 	// Fail, if not nil, decides about each attempt (1, 2, ...) at a key: a nil
-	// error accepts it.
+	// error accepts it. It is called for one attempt after the other, and may
+	// call the other methods.
 	Fail func(d oncall.Delivery, attempt int) error
 
 	// Now gives the instant of receipts. Default: time.Now.
 	Now func() time.Time
 
+	deciding sync.Mutex // held around Fail
 	mu       sync.Mutex
 	attempts map[string]int
 	sent     []oncall.Delivery
@@ -32,23 +34,32 @@ func (p *Pager) Send(ctx context.Context, d oncall.Delivery) (oncall.Receipt, er
 	if err := ctx.Err(); err != nil {
 		return oncall.Receipt{}, fmt.Errorf("oncalltest: %w", err)
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.attempts == nil {
-		p.attempts = map[string]int{}
-	}
-	p.attempts[d.Key]++
-	if p.Fail != nil {
-		if err := p.Fail(d, p.attempts[d.Key]); err != nil {
+	p.deciding.Lock()
+	defer p.deciding.Unlock()
+	if n := p.attempt(d.Key); p.Fail != nil {
+		if err := p.Fail(d, n); err != nil {
 			return oncall.Receipt{}, err
 		}
 	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.sent = append(p.sent, d)
 	now := time.Now
 	if p.Now != nil {
 		now = p.Now
 	}
 	return oncall.Receipt{ID: fmt.Sprintf("receipt-%d", len(p.sent)), At: now()}, nil
+}
+
+// attempt counts an attempt at a key.
+func (p *Pager) attempt(key string) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.attempts == nil {
+		p.attempts = map[string]int{}
+	}
+	p.attempts[key]++
+	return p.attempts[key]
 }
 
 // Sent returns what was accepted, in order, the same key as often as it was.

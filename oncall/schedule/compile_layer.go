@@ -45,7 +45,7 @@ func (k *compiler) layer(path string, l *Layer) layer {
 	if out.worked && k.Len() == 0 {
 		first, last := out.turns.countable()
 		out.from, out.until = max(out.from, first), min(out.until, last)
-		if k.from < first || k.from >= last {
+		if k.from < first || k.to > last || k.from == last {
 			k.Add(path+".anchor", "too_far", l.Anchor, fmt.Sprintf("at most %d turns, and %d years, from the horizon, because they are counted one by one", MaxWorkedTurns, MaxWorkedYears))
 		}
 	}

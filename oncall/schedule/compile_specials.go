@@ -59,6 +59,7 @@ func (k *compiler) checkOverrides() {
 	for i, o := range k.spec.Overrides {
 		byID[o.ID] = int32(i)
 	}
+	circular := circles(k.spec.Overrides, byID)
 	for i, o := range k.spec.Overrides {
 		path := fmt.Sprintf("overrides[%d]", i)
 		ids.check(path, ".id", o.ID)
@@ -86,7 +87,7 @@ func (k *compiler) checkOverrides() {
 			switch {
 			case !known:
 				k.Add(path+".supersedes", "unknown_override", o.Supersedes, "the ID of an override of the schedule")
-			case circular(k.spec.Overrides, byID, int32(i)):
+			case circular[i]:
 				k.Add(path+".supersedes", "circular", o.Supersedes, "an override that does not supersede this one")
 			}
 			supersedes = other
@@ -95,17 +96,26 @@ func (k *compiler) checkOverrides() {
 	}
 }
 
-// circular reports whether override i supersedes itself, by way of others.
-func circular(list []Override, byID map[string]int32, i int32) bool {
-	for at, n := i, 0; n <= len(list); n++ {
-		next, ok := byID[list[at].Supersedes]
-		if !ok || list[at].Supersedes == "" {
-			return false
+// circles tells which overrides supersede themselves, by way of others.
+func circles(list []Override, byID map[string]int32) []bool {
+	circular, seen := make([]bool, len(list)), make([]int, len(list)) // seen: on which walk
+	for i := range list {
+		at, walk := int32(i), i+1
+		next := func() (ok bool) {
+			if list[at].Supersedes == "" {
+				return false
+			}
+			at, ok = byID[list[at].Supersedes]
+			return ok
 		}
-		if next == i {
-			return true
+		ok := true
+		for ; ok && seen[at] == 0; ok = next() {
+			seen[at] = walk
 		}
-		at = next
+		for ok && seen[at] == walk && !circular[at] { // the walk has come back to itself
+			circular[at] = true
+			next()
+		}
 	}
-	return true
+	return circular
 }

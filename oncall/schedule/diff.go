@@ -85,10 +85,10 @@ func held(c *Compiled, from, to time.Time) map[heldBy][]Interval {
 // subtract returns what of a is not in b.
 func subtract(a, b []Interval) (rest []Interval) {
 	for _, i := range a {
+		for len(b) > 0 && !b[0].End.After(i.Start) { // both lists are in order
+			b = b[1:]
+		}
 		for _, cut := range b {
-			if !cut.End.After(i.Start) {
-				continue
-			}
 			if !cut.Start.Before(i.End) {
 				break
 			}

@@ -51,5 +51,6 @@
 // Nothing here reads a clock. A Compiled is immutable. Inside the horizon At is
 // a binary search without allocation and Flatten reads a list; outside both
 // compute the same answer from the rules. Turns counted as worked are counted
-// from the anchor on, once, in Compile.
+// one by one: in Compile once, from the anchor to the beginning of the horizon, and
+// outside from there on at each question.
 package schedule

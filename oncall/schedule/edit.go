@@ -25,7 +25,7 @@ type Edit struct {
 	Members []Slot // the new list; nil: as before
 	Turn    Turn   // the new length; zero: as before
 	Anchor  string // where the new turns are counted from; "": as before. It moves handoffs, not people
-	Zone    string // the new zone, in which the anchor is read; "": as before
+	Zone    string // the new zone, in which the anchor and the restrictions are read; "": as before
 
 	Restrict    []Restriction // the new restrictions, with SetRestrict
 	SetRestrict bool
@@ -39,7 +39,7 @@ func With(members []Slot, index int, slot Slot) []Slot {
 // Without returns the list without a person, for an [Edit]: slots that only he
 // had go, other slots stay without him.
 func Without(members []Slot, person string) []Slot {
-	var rest []Slot
+	rest := []Slot{} // not nil, which an Edit takes for no change
 	for _, slot := range members {
 		left := slices.DeleteFunc(slices.Clone(slot), func(p string) bool { return p == person })
 		if len(left) > 0 || len(slot) == 0 {
@@ -52,8 +52,14 @@ func Without(members []Slot, person string) []Slot {
 // Edit returns the schedule with the edit, compiled for the same horizon, and who
 // gains and loses what in the rest of the horizon.
 //
+// The error carries a [sre.Problem] for a layer that does not exist or has ended
+// by then, and for whatever Compile does not like of the result. Layers that ended
+// stay in the schedule and count against MaxLayers; remove them when their time
+// need not be shown any more.
+//
 // With checks, an edit is refused that makes one of them find in the horizon what
-// it did not find before: the error carries a [sre.Problem] for each such finding.
+// it did not find before, equal in every field: the error carries a [sre.Problem]
+// for each such finding.
 func (c *Compiled) Edit(e Edit, checks ...Check) (*Compiled, []Change, error) {
 	s, err := c.edited(e)
 	if err != nil {
@@ -154,7 +160,8 @@ func (e Edit) apply(l Layer) Layer {
 
 // compileLayer compiles one layer by itself.
 func (c *Compiled) compileLayer(l Layer) (*layer, error) {
-	alone, err := Schedule{ID: c.spec.ID, Zone: c.spec.Zone, Layers: []Layer{l}, Holidays: c.spec.Holidays}.Compile(c.Horizon())
+	from, _ := c.Horizon() // the rest is compiled with the schedule
+	alone, err := Schedule{ID: c.spec.ID, Zone: c.spec.Zone, Layers: []Layer{l}, Holidays: c.spec.Holidays}.Compile(from, from)
 	if err != nil {
 		return nil, err
 	}
@@ -216,7 +223,8 @@ func sameSlot(a, b Slot) bool {
 	return slices.Equal(a, b)
 }
 
-// nextName returns the name with the next number that is free.
+// nextName returns the name with the next number that is free, shortened if it
+// would be too long for an ID.
 func (c *Compiled) nextName(name string) string {
 	n := 2
 	if i := strings.LastIndexByte(name, '.'); i > 0 {
@@ -225,7 +233,8 @@ func (c *Compiled) nextName(name string) string {
 		}
 	}
 	for ; ; n++ {
-		next := fmt.Sprintf("%s.%d", name, n)
+		number := fmt.Sprintf(".%d", n)
+		next := name[:min(len(name), sre.MaxID-len(number))] + number
 		if !slices.ContainsFunc(c.spec.Layers, func(l Layer) bool { return l.Name == next }) {
 			return next
 		}

@@ -51,7 +51,7 @@ type evaluator struct {
 
 	temporary int32 // the active temporary schedule, or nobody
 	isAbsent  []bool
-	voided    []uint8 // of the active overrides, in their order: bits of the roles for which another supersedes them
+	voided    []uint8 // of each override: bits of the roles for which an active one supersedes it
 
 	duties   []duty // of now
 	scratch  []duty
@@ -74,10 +74,21 @@ type layerState struct {
 
 // usage is what Lint wants to know of a walk.
 type usage struct {
-	present []int64 // of each layer, the first instant at which it has people; 0: never
+	present []int64 // of each layer, the first instant at which it has people; or never
 	shown   []bool  // of each layer, whether anybody of it was ever the answer of the layers
 	swaps   []bool  // of each swap, whether it ever changed anything
 	over    []bool  // the same of each override
+}
+
+const never = math.MaxInt64
+
+// note tells which layers have people at an instant.
+func (use *usage) note(e *evaluator, at int64) {
+	for i := range e.layers {
+		if use.present[i] == never && len(e.layers[i].duties) > 0 {
+			use.present[i] = at
+		}
+	}
 }
 
 // active keeps those of a list that are active now. The list is sorted by start.
@@ -217,26 +228,30 @@ func (e *evaluator) fill(i int) {
 			s.duties = append(s.duties, makeDuty(p.role, person, ByLayer, int32(i), s.now.turn))
 		}
 	}
-	if e.use != nil && len(s.duties) > 0 && e.use.present[i] == 0 {
-		e.use.present[i] = s.now.start
-	}
 }
 
 // decide makes the duties of now. Call it after moveTo.
 func (e *evaluator) decide() {
-	e.declared = 0
-	if e.temporary != nobody {
-		e.fromTemporary()
-	} else {
-		e.compose()
-		e.applySwaps()
-	}
+	e.beforeOverrides()
 	if len(e.overrides.now) > 0 {
 		e.applyOverrides()
 	}
-	for _, d := range e.duties {
-		e.declared &^= 1 << d.role()
+	if e.declared != 0 {
+		for _, d := range e.duties {
+			e.declared &^= 1 << d.role()
+		}
 	}
+}
+
+// beforeOverrides makes the duties on which the overrides are judged.
+func (e *evaluator) beforeOverrides() {
+	e.declared = 0
+	if e.temporary != nobody {
+		e.fromTemporary()
+		return
+	}
+	e.compose()
+	e.applySwaps()
 }
 
 func (e *evaluator) fromTemporary() {
@@ -257,7 +272,9 @@ func (e *evaluator) compose() {
 	for i := range e.layers {
 		s := &e.layers[i]
 		e.declared |= s.declared
-		e.duties = append(e.duties, s.duties...)
+		for _, d := range s.duties {
+			e.add(d)
+		}
 	}
 	if e.trace != nil {
 		e.trace.layers(e)
@@ -272,6 +289,10 @@ func (e *evaluator) compose() {
 	}
 	e.settle()
 }
+
+// add appends one duty. Appending whole lists stores their pointer each time, and
+// the garbage collector, while it runs, makes that a fifth of all work.
+func (e *evaluator) add(d duty) { e.duties = append(e.duties, d) }
 
 // rank says which layer hides which: the greater hides the lesser.
 func (e *evaluator) rank(d duty) int {
@@ -304,7 +325,7 @@ func (e *evaluator) mask() {
 // settle sorts the duties and leaves of each role and person one: that of the
 // least cause.
 func (e *evaluator) settle() {
-	d := e.duties
+	d, repeated := e.duties, false
 	if len(d) < 16 {
 		for i := 1; i < len(d); i++ {
 			x := d[i]
@@ -313,13 +334,12 @@ func (e *evaluator) settle() {
 				d[j] = d[j-1]
 			}
 			d[j] = x
+			// What has the same holder stands together already.
+			repeated = repeated || j > 0 && x.holder() == d[j-1].holder() || j < i && x.holder() == d[j+1].holder()
 		}
 	} else {
 		slices.SortFunc(d, func(a, b duty) int { return cmp.Compare(a.key, b.key) })
-	}
-	repeated := false
-	for i := 1; i < len(d); i++ {
-		repeated = repeated || d[i].holder() == d[i-1].holder()
+		repeated = true
 	}
 	if repeated {
 		e.duties = slices.CompactFunc(d, func(a, b duty) bool { return a.holder() == b.holder() })
@@ -350,14 +370,13 @@ func (e *evaluator) applySwaps() {
 // supersede notes which active overrides have no effect because another active
 // one names them.
 func (e *evaluator) supersede() {
-	now := e.overrides.now
-	e.voided = slices.Grow(e.voided[:0], len(now))[:len(now)]
-	for i := range now {
-		e.voided[i] = 0
-		for _, t := range now {
-			if by := &e.overInfo[t.who]; by.supersedes == now[i].who {
-				e.voided[i] |= roleBits(by.role)
-			}
+	if e.voided == nil {
+		e.voided = make([]uint8, len(e.overInfo))
+	}
+	clear(e.voided)
+	for _, t := range e.overrides.now {
+		if by := &e.overInfo[t.who]; by.supersedes != nobody {
+			e.voided[by.supersedes] |= roleBits(by.role)
 		}
 	}
 }
@@ -388,8 +407,8 @@ func (e *evaluator) applyOverrides() {
 			e.trace.overridden(e, d, by)
 		}
 	}
-	for i, t := range e.overrides.now {
-		if o := &e.overInfo[t.who]; o.remove == nobody && o.add != nobody && e.counts(i, o.role) {
+	for _, t := range e.overrides.now {
+		if o := &e.overInfo[t.who]; o.remove == nobody && o.add != nobody && e.counts(t.who, o.role) {
 			d := makeDuty(o.role, o.add, ByOverride, t.who, 0)
 			e.scratch = append(e.scratch, d)
 			e.used(t.who)
@@ -408,19 +427,18 @@ func (e *evaluator) used(override int32) {
 	}
 }
 
-// counts reports whether the active override at that index has an effect on a
-// role now.
-func (e *evaluator) counts(i int, role uint8) bool {
-	return e.voided[i]>>role&1 == 0 && (e.temporary == nobody || e.overInfo[e.overrides.now[i].who].overTemporary)
+// counts reports whether an active override may have an effect on a role now.
+func (e *evaluator) counts(override int32, role uint8) bool {
+	return e.voided[override]>>role&1 == 0 && (e.temporary == nobody || e.overInfo[override].overTemporary)
 }
 
 // decisive returns the override that removes the duty, or nobody: of several,
 // the one that starts last, and of those the one with the greatest ID.
 func (e *evaluator) decisive(d duty) int32 {
 	best := int32(nobody)
-	for i, t := range e.overrides.now {
+	for _, t := range e.overrides.now {
 		o := &e.overInfo[t.who]
-		if o.remove == d.person() && d.is(o.role) && e.counts(i, d.role()) && (best == nobody || e.decidesOver(t.who, best)) {
+		if o.remove == d.person() && d.is(o.role) && e.counts(t.who, d.role()) && (best == nobody || e.decidesOver(t.who, best)) {
 			best = t.who
 		}
 	}
@@ -442,9 +460,11 @@ func (c *Compiled) evaluateWith(lo, hi int64, use *usage) *timeline {
 	e := c.newEvaluator(lo-1, hi+1)
 	edges, covered := 0, int64(0)
 	for i := range e.layers {
-		edges += 2 * len(e.layers[i].pieces)
-		for _, p := range e.layers[i].pieces {
+		for j, p := range e.layers[i].pieces {
 			covered += p.end - p.start
+			if edges += 2; j > 0 && e.layers[i].pieces[j-1].end == p.start {
+				edges--
+			}
 		}
 	}
 	b := newBuilder(lo, hi, edges, int(covered/(hi-lo))+1)
@@ -452,14 +472,12 @@ func (c *Compiled) evaluateWith(lo, hi int64, use *usage) *timeline {
 	e.decide()
 	before := slices.Clone(e.duties)
 	e.use = use
-	if use != nil {
-		for i := range e.layers {
-			e.fill(i)
-		}
-	}
 	for at := lo; at < hi; {
 		next := e.moveTo(at)
 		e.decide()
+		if use != nil {
+			use.note(e, at)
+		}
 		b.add(at, e.duties, e.declared)
 		if at == lo {
 			b.markBefore(before)

@@ -34,8 +34,8 @@ type Explanation struct {
 //     keeps out
 //   - swap_in, swap_out: a swap
 //   - override_add, override_in, override_out: an override
-//   - override_superseded, override_no_effect, override_decided, override_temporary:
-//     an override that would have put the person on call, and did not
+//
+// Overrides that do nothing stand among the notes of the [Explanation].
 type Because struct {
 	Person  string
 	Role    oncall.Role
@@ -64,7 +64,7 @@ func (c *Compiled) Explain(t time.Time) Explanation {
 }
 
 func (c *Compiled) newUsage() *usage {
-	return &usage{present: make([]int64, len(c.layers)), shown: make([]bool, len(c.layers)), swaps: make([]bool, len(c.swapInfo)), over: make([]bool, len(c.overInfo))}
+	return &usage{present: slices.Repeat([]int64{never}, len(c.layers)), shown: make([]bool, len(c.layers)), swaps: make([]bool, len(c.swapInfo)), over: make([]bool, len(c.overInfo))}
 }
 
 // trace collects what the rules do.
@@ -237,24 +237,32 @@ func (tr *trace) added(e *evaluator, d duty) {
 
 // idle tells of the active overrides that changed nothing.
 func (tr *trace) idle(e *evaluator) {
-	for i, t := range e.overrides.now {
+	for _, t := range e.overrides.now {
 		o, info := e.spec.Overrides[t.who], e.overInfo[t.who]
 		if e.use.over[t.who] || o.Add+o.Remove == "" {
 			continue
 		}
-		code, text := "override_no_effect", fmt.Sprintf("override %s: %s is not on call, so there is nothing to take over", o.ID, o.Remove)
+		code, text := "override_no_effect", fmt.Sprintf("override %s: %s is not %s, so there is nothing to take over", o.ID, o.Remove, roleOr(o.Role, "on call"))
 		switch {
 		case e.temporary != nobody && !info.overTemporary:
 			code, text = "override_temporary", fmt.Sprintf("override %s does not count while temporary schedule %s is active", o.ID, e.spec.Temporary[e.temporary].ID)
-		case e.voided[i] != 0:
+		case e.voided[t.who] != 0:
 			code, text = "override_superseded", fmt.Sprintf("override %s is superseded by a later one", o.ID)
 		case slices.ContainsFunc(e.overrides.now, func(other timed) bool {
-			return other.who != t.who && e.overInfo[other.who].remove == info.remove && e.use.over[other.who]
+			return other.who != t.who && e.overInfo[other.who].remove == info.remove && rolesMeet(&info, &e.overInfo[other.who]) && e.use.over[other.who]
 		}):
 			code, text = "override_decided", fmt.Sprintf("override %s: another override has decided about %s", o.ID, o.Remove)
 		}
 		tr.note(code, text, value("override", o.ID))
 	}
+}
+
+// roleOr names a role; any, if it is not set.
+func roleOr(role oncall.Role, any string) string {
+	if role == oncall.RoleUnknown {
+		return any
+	}
+	return role.String()
 }
 
 // finish sorts the events by person, into those on call and those not.

@@ -37,7 +37,9 @@ const (
 	CodeGap = "gap"
 	// CodeStarvation: the length of the turns and the week of the restrictions
 	// share a factor, so that some members never have a turn that counts. This is
-	// proven for all time, not observed.
+	// proven for all time, not observed; its instant is their next turn, which may
+	// lie beyond the time that was looked at. It is proven for turns of hours, days
+	// and weeks by calendar, where the restrictions are of weekdays and clocks.
 	CodeStarvation = "starvation"
 	// CodeSamePerson: one person is primary and secondary at once.
 	CodeSamePerson = "same_person"
@@ -58,7 +60,7 @@ const (
 	// CodeAbsentOnCall: a temporary schedule, swap or override puts somebody on
 	// call who is absent.
 	CodeAbsentOnCall = "absent_on_call"
-	// CodeNoEffect: a swap or override changes nothing.
+	// CodeNoEffect: a swap or override changes nothing, as far as it was looked at.
 	CodeNoEffect = "no_effect"
 )
 
@@ -84,8 +86,11 @@ func (c *Compiled) Lint(from, to time.Time, checks ...Check) []Finding {
 	}
 	l.members()
 	l.specials()
-	for _, check := range checks {
-		l.found = append(l.found, check(c.Shifts(from, to))...)
+	if len(checks) > 0 {
+		shifts := c.Shifts(from, to)
+		for _, check := range checks {
+			l.found = append(l.found, check(slices.Clone(shifts))...)
+		}
 	}
 	slices.SortStableFunc(l.found, func(a, b Finding) int {
 		return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Code, b.Code))
@@ -158,12 +163,21 @@ func times(n int) string {
 }
 
 func (l *linter) samePerson() {
-	for person, name := range l.people {
-		holds := func(i int, role oncall.Role) bool {
+	both := func(i, person int) bool {
+		has := func(role oncall.Role) bool {
 			return slices.ContainsFunc(l.tl.runningIn(i), func(r running) bool { return r.role() == role && r.person() == person })
 		}
-		f, ok := l.occasions(Finding{Code: CodeSamePerson, Person: name}, func(i int) bool { return holds(i, oncall.Primary) && holds(i, oncall.Secondary) })
-		if ok {
+		return has(oncall.Primary) && has(oncall.Secondary)
+	}
+	found := make([]bool, len(l.people))
+	for i := range l.tl.stretches[:len(l.tl.stretches)-1] {
+		for _, r := range l.tl.runningIn(i) {
+			found[r.person()] = found[r.person()] || r.role() == oncall.Secondary && both(i, r.person())
+		}
+	}
+	for person, name := range l.people {
+		if found[person] {
+			f, _ := l.occasions(Finding{Code: CodeSamePerson, Person: name}, func(i int) bool { return both(i, person) })
 			l.add(f, "%s is primary and secondary until %s; %s in all, %s", name, short(f.Until), times(f.Count), length(f.Total))
 		}
 	}
@@ -179,8 +193,7 @@ func (l *linter) layer(i int) {
 		return
 	}
 	lo, hi := max(layer.from, l.lo), min(layer.until, l.hi)
-	if l.use.present[i] != 0 && !l.use.shown[i] {
-		at := max(l.use.present[i], l.lo)
+	if at := l.use.present[i]; at != never && !l.use.shown[i] {
 		l.add(Finding{Code: CodeShadowed, At: l.at(at), Layer: spec.Name}, "layer %s has people and never shows: others always hide it", spec.Name)
 	}
 	for j := range layer.restrict {
@@ -213,7 +226,8 @@ func (l *linter) starvation(i int, lo, hi int64) {
 	open := layer.openCivil(origin, origin+3*week) // more than a turn beyond the week in which it starts
 	for k := range turns {
 		start := origin + (layer.turns.anchor+k*step-origin)%week
-		if step >= week || slices.ContainsFunc(open, func(s span) bool { return s.start < start+step && start < s.end }) {
+		next, _ := slices.BinarySearchFunc(open, start+1, func(s span, u int64) int { return cmp.Compare(s.end, u) }) // the first that ends after start
+		if step >= week || next < len(open) && open[next].start < start+step {
 			for _, p := range layer.positions {
 				served[layer.slotIndex(k, p.offset)] = true
 			}
@@ -273,6 +287,14 @@ func (l *layer) openCivil(from, to int64) []span {
 		union = unite(union, l.restrict[i].civil(nil, from, to))
 	}
 	return union
+}
+
+// within says which part of something was looked at, if it was not all.
+func (l *linter) within(t timed) string {
+	if t.start >= l.lo && t.end <= l.hi {
+		return ""
+	}
+	return fmt.Sprintf(" from %s to %s", short(l.at(max(t.start, l.lo))), short(l.at(min(t.end, l.hi))))
 }
 
 func gcd(a, b int64) int64 {
@@ -337,20 +359,24 @@ func (l *linter) specials() {
 	}
 	for _, t := range l.swaps {
 		if s := l.spec.Swaps[t.who]; t.start < l.hi && t.end > l.lo && !l.use.swaps[t.who] {
-			l.add(Finding{Code: CodeNoEffect, At: l.at(max(t.start, l.lo)), Until: l.at(min(t.end, l.hi)), Person: s.Beneficiary}, "swap %s changes nothing: %s is not on call", s.ID, s.Beneficiary)
+			l.add(Finding{Code: CodeNoEffect, At: l.at(max(t.start, l.lo)), Until: l.at(min(t.end, l.hi)), Person: s.Beneficiary}, "swap %s changes nothing%s: %s is not on call", s.ID, l.within(t), s.Beneficiary)
 		}
 	}
 	for _, t := range l.overrides {
 		if o := l.spec.Overrides[t.who]; t.start < l.hi && t.end > l.lo && !l.use.over[t.who] && o.Add+o.Remove != "" {
-			l.add(Finding{Code: CodeNoEffect, At: l.at(max(t.start, l.lo)), Until: l.at(min(t.end, l.hi)), Person: cmp.Or(o.Remove, o.Add)}, "override %s changes nothing", o.ID)
+			l.add(Finding{Code: CodeNoEffect, At: l.at(max(t.start, l.lo)), Until: l.at(min(t.end, l.hi)), Person: cmp.Or(o.Remove, o.Add)}, "override %s changes nothing%s", o.ID, l.within(t))
 		}
+	}
+	absences := map[int32][]timed{}
+	for _, a := range l.absences {
+		absences[a.who] = append(absences[a.who], a)
 	}
 	for _, s := range l.tl.shifts {
 		if s.kind() == ByLayer {
 			continue
 		}
-		for _, a := range l.absences {
-			if start, end := max(a.start, s.start, l.lo), min(a.end, s.end, l.hi); a.who == s.person() && start < end {
+		for _, a := range absences[s.person()] {
+			if start, end := max(a.start, s.start, l.lo), min(a.end, s.end, l.hi); start < end {
 				name, cause := l.people[a.who], l.show(&s, l.lo, l.hi).Cause
 				l.add(Finding{Code: CodeAbsentOnCall, At: l.at(start), Until: l.at(end), Person: name, Role: oncall.Role(s.role()), Count: 1, Total: time.Duration(end-start) * time.Second},
 					"%s %s puts %s on call, who is absent", cause.Kind, cause.ID, name)

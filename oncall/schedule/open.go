@@ -3,6 +3,7 @@ package schedule
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/sre-sdk/sre/internal/civil"
@@ -22,9 +23,10 @@ type restriction struct {
 	byDate    bool
 	byHoliday bool
 
-	clock []clockRange // sorted by start
-	rule  *recur.Rule
-	lasts int64 // seconds of an occurrence
+	clock  []clockRange // sorted by start
+	rule   *recur.Rule
+	perDay int   // at most so many occurrences begin on a day
+	lasts  int64 // seconds of an occurrence
 }
 
 // dayRange is days [from, to), counted from 1970-01-01.
@@ -93,8 +95,11 @@ func (k *compiler) calendars(path string, names []string) []dayRange {
 	var days []dayRange
 	for i, name := range names {
 		list, ok := k.holidays[name]
-		if !ok {
+		switch {
+		case !ok:
 			k.Add(fmt.Sprintf("%s[%d]", path, i), "unknown_calendar", name, "the name of a holiday calendar of the schedule")
+		case slices.Contains(names[:i], name):
+			k.Add(fmt.Sprintf("%s[%d]", path, i), "duplicate", name, "a calendar once")
 		}
 		days = append(days, list...)
 	}
@@ -194,6 +199,23 @@ func (k *compiler) rule(path string, r *Restriction, out *restriction) {
 		out.rule, err = recur.Parse(r.Rule, start)
 		k.Merge(path+".rule", err)
 	}
+	if out.perDay = perDay(r.Rule); out.perDay > MaxListed {
+		k.limit(path+".rule", out.perDay, MaxListed)
+		out.rule = nil
+	}
+}
+
+// perDay returns how many times of a day a rule may name.
+func perDay(rule string) int {
+	n := 1
+	for _, part := range strings.Split(strings.ToUpper(rule), ";") {
+		key, list, _ := strings.Cut(part, "=")
+		switch strings.TrimPrefix(strings.TrimSpace(key), "RRULE:") {
+		case "BYHOUR", "BYMINUTE", "BYSECOND":
+			n *= strings.Count(list, ",") + 1
+		}
+	}
+	return n
 }
 
 // plain says that the days and clocks allow everything.

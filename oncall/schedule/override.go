@@ -47,7 +47,7 @@ func (c Conflict) String() string {
 
 // Conflicts returns the pairs of overrides that contradict each other, by
 // start. Pairs of which one is superseded, by the other or by a third, are
-// none. At most MaxConflicts are returned.
+// none. Of more than MaxConflicts only so many are returned.
 func (c *Compiled) Conflicts() []Conflict { return slices.Clone(c.conflicts) }
 
 // MaxConflicts bounds the list of conflicts.
@@ -55,37 +55,43 @@ const MaxConflicts = 1000
 
 // findConflicts compares the overrides that speak of the same person.
 func (c *Compiled) findConflicts() (found []Conflict) {
-	byPerson := make(map[int32][]timed)
+	byPerson, superseding := make(map[int32][]timed), make(map[int32][]timed)
 	for _, t := range c.overrides { // by start
 		o := &c.overInfo[t.who]
+		if o.supersedes != nobody {
+			superseding[o.supersedes] = append(superseding[o.supersedes], t)
+		}
 		for _, p := range []int32{o.add, o.remove} {
 			if p != nobody {
 				byPerson[p] = append(byPerson[p], t)
 			}
 		}
 	}
-	for person := range int32(len(c.people)) {
+	superseded := func(o, other timed) bool {
+		return c.superseded(o.who, superseding[o.who], max(o.start, other.start), min(o.end, other.end))
+	}
+	for person := int32(0); int(person) < len(c.people) && len(found) < MaxConflicts; person++ {
 		var open []timed
 		for _, b := range byPerson[person] {
 			open = slices.DeleteFunc(open, func(a timed) bool { return a.end <= b.start })
 			for _, a := range open {
-				if len(found) == MaxConflicts {
-					return found
-				}
-				if conflict, ok := c.conflict(person, a, b); ok {
+				if conflict, ok := c.conflict(person, a, b); ok && !superseded(a, b) && !superseded(b, a) {
 					found = append(found, conflict)
 				}
+			}
+			if len(found) >= MaxConflicts {
+				break
 			}
 			open = append(open, b)
 		}
 	}
 	slices.SortStableFunc(found, func(a, b Conflict) int { return a.Start.Compare(b.Start) })
-	return found
+	return found[:min(len(found), MaxConflicts)]
 }
 
 func (c *Compiled) conflict(person int32, a, b timed) (Conflict, bool) {
 	oa, ob := &c.overInfo[a.who], &c.overInfo[b.who]
-	if !rolesMeet(oa, ob) || c.superseded(a.who, b.start, min(a.end, b.end)) || c.superseded(b.who, b.start, min(a.end, b.end)) {
+	if !rolesMeet(oa, ob) {
 		return Conflict{}, false
 	}
 	adds, removes := btoi(oa.add == person)+btoi(ob.add == person), btoi(oa.remove == person)+btoi(ob.remove == person)
@@ -118,12 +124,12 @@ func (c *Compiled) conflict(person int32, a, b timed) (Conflict, bool) {
 	return out, true
 }
 
-// superseded reports whether another override takes the place of this one, in
-// all its roles, all the time.
-func (c *Compiled) superseded(override int32, start, end int64) bool {
-	return slices.ContainsFunc(c.overrides, func(t timed) bool {
-		by := &c.overInfo[t.who]
-		return by.supersedes == override && t.start <= start && t.end >= end && (by.role == allRoles || by.role == c.overInfo[override].role)
+// superseded reports whether one of the overrides that supersede this one does so
+// in all its roles, all the time.
+func (c *Compiled) superseded(override int32, superseding []timed, start, end int64) bool {
+	return slices.ContainsFunc(superseding, func(t timed) bool {
+		role := c.overInfo[t.who].role
+		return t.start <= start && t.end >= end && (role == allRoles || role == c.overInfo[override].role)
 	})
 }
 
@@ -139,12 +145,17 @@ func btoi(b bool) int {
 }
 
 // HandOff returns the overrides that hand a running shift over: from at until
-// its end, what from has in that role is to's. They may be added to the schedule
-// at any moment, and ask for no reason. Mostly it is one; if from is on call
-// because of overrides too, there is one for each, which supersedes it, named
-// after id with a number. During a temporary schedule they count.
+// its end, what from has in that role is to's, and nobody else gains or loses
+// anything at that instant. They may be added to the schedule at any moment, and
+// ask for no reason. Mostly it is one; if from is on call because of overrides
+// too, there is one for each, which supersedes it, and so is each that would
+// take from to what is handed back to him; they are named after id with a
+// number. During a temporary schedule they count. A shift without an end is
+// handed over for MaxLookahead.
 //
-// To hand over for a shorter time, change End.
+// To hand over for a shorter time, change End. The error carries a
+// [sre.Problem] for an id that is not valid or not free, for a to who is from or
+// is no ID, and if from is not on call in that role.
 func (c *Compiled) HandOff(id string, at time.Time, role oncall.Role, from, to string) ([]Override, error) {
 	at = at.In(c.location()).Truncate(time.Second)
 	var p sre.Problems
@@ -188,29 +199,36 @@ func (c *Compiled) HandOff(id string, at time.Time, role oncall.Role, from, to s
 func (c *Compiled) takeOver(u int64, role oncall.Role, from, to string) (list []Override) {
 	e := c.newEvaluator(u, u+1)
 	e.moveTo(u)
-	now := e.overrides.now
-	for i, t := range now {
-		before := c.spec.Overrides[t.who]
-		if before.Add != from || before.Role != role && before.Role != oncall.RoleUnknown || !e.counts(i, uint8(role)) {
+	e.beforeOverrides()
+	decides := func(person int32) int32 { return e.decisive(makeDuty(uint8(role), person, ByLayer, 0, 0)) }
+	for _, d := range e.duties {
+		if c.people[d.person()] == from && oncall.Role(d.role()) == role && decides(d.person()) == nobody {
+			list = append(list, Override{Add: to, Remove: from, OverTemporary: e.temporary != nobody})
+		}
+	}
+	inRole := func(o Override) bool { return o.Role == role || o.Role == oncall.RoleUnknown }
+	for _, t := range e.overrides.now {
+		before, info := c.spec.Overrides[t.who], c.overInfo[t.who]
+		if before.Add != from || !inRole(before) || !e.counts(t.who, uint8(role)) || info.remove != nobody && decides(info.remove) != t.who {
 			continue
 		}
-		o := Override{Add: to, Remove: before.Remove, End: before.End, Supersedes: before.ID, OverTemporary: before.OverTemporary}
-		if o.Remove == to { // handed back
-			o.Add, o.Remove = "", ""
+		if before.Remove != to {
+			list = append(list, Override{Add: to, Remove: before.Remove, End: before.End, Supersedes: before.ID, OverTemporary: before.OverTemporary})
+			continue
 		}
-		list = append(list, o)
-	}
-	e.overrides.now = nil
-	e.decide()
-	if slices.ContainsFunc(e.duties, func(d duty) bool { return c.people[d.person()] == from && oncall.Role(d.role()) == role }) {
-		list = append([]Override{{Add: to, Remove: from, OverTemporary: e.temporary != nobody}}, list...)
+		for _, t := range e.overrides.now { // handed back: this one goes, and what it decided over
+			if o := c.spec.Overrides[t.who]; o.Remove == to && inRole(o) && e.counts(t.who, uint8(role)) {
+				list = append(list, Override{End: o.End, Supersedes: o.ID, OverTemporary: o.OverTemporary})
+			}
+		}
 	}
 	return list
 }
 
 // whole looks beyond the horizon for the end of a shift that begins in it.
 func (c *Compiled) whole(s Shift) Shift {
-	for span := 32 * 24 * time.Hour; s.EndsAfter && span <= MaxLookahead; span *= 4 {
+	for span := 32 * 24 * time.Hour; s.EndsAfter && span < 4*MaxLookahead; span *= 4 {
+		span = min(span, MaxLookahead)
 		for longer := range c.Flatten(s.Start, s.Start.Add(span)) {
 			if longer.Person == s.Person && longer.Role == s.Role && longer.Cause == s.Cause && longer.Start.Equal(s.Start) {
 				s.End, s.EndsAfter = longer.End, longer.EndsAfter

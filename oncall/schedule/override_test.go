@@ -184,26 +184,27 @@ func TestSupersedingIsByRole(t *testing.T) {
 // nobody else changes.
 func TestHandoffMovesOnePerson(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		r := oncalltest.Range{}
-		s := oncalltest.Schedules(r).Draw(t, "schedule")
 		from := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
-		at := from.Add(time.Duration(rapid.IntRange(0, 14*24*60).Draw(t, "minute")) * time.Minute)
+		r := oncalltest.Range{From: from, To: from.AddDate(0, 0, 4), People: 4, Specials: 8}
+		s := oncalltest.Schedules(r).Draw(t, "schedule")
+		at := from.Add(time.Duration(rapid.IntRange(0, 4*24*60).Draw(t, "minute")) * time.Minute)
 		c := s.MustCompile(from, from.AddDate(0, 0, 15))
 		if c.At(at).Len() == 0 {
 			t.Skip("nobody is on call")
 		}
 		running := rapid.SampledFrom(slices.Collect(c.At(at).All())).Draw(t, "shift")
-		if c.At(at).Has("new", running.Role) {
-			t.Skip("new is on call")
+		to := rapid.SampledFrom([]string{"new", "p0", "p1", "p2"}).Draw(t, "to")
+		if to == running.Person {
+			t.Skip("to himself")
 		}
-		list, err := c.HandOff("handoff", at, running.Role, running.Person, "new")
+		list, err := c.HandOff("handoff", at, running.Role, running.Person, to)
 		if err != nil {
 			t.Fatal(err)
 		}
 		s.Overrides = append(s.Overrides, list...)
 		after := s.MustCompile(from, from.AddDate(0, 0, 15))
 		want := holders(c.At(at))
-		want[slices.Index(want, holder{running.Role, running.Person})].person = "new"
+		want[slices.Index(want, holder{running.Role, running.Person})].person = to
 		if got := holders(after.At(at)); !slices.Equal(got, distinct(want)) {
 			t.Fatalf("after %+v: %v, want %v\n%s\n%s", list, got, want, c.Explain(at), print(s))
 		}

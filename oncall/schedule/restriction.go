@@ -31,8 +31,9 @@ type Restriction struct {
 	NotOnHolidays []string // only on days of none of them
 
 	// Rule is a recurrence rule of RFC 5545, such as
-	// "FREQ=MONTHLY;BYDAY=-1SU", hourly or slower. Its first occurrence is
-	// RuleStart, "2026-01-25 10:00", and each lasts RuleFor on the wall clock.
+	// "FREQ=MONTHLY;BYDAY=-1SU", daily or slower; BYHOUR names hours of a day. It
+	// is counted from RuleStart, "2026-01-25 10:00", which is an occurrence only if
+	// it fits the rule, and each occurrence lasts RuleFor on the wall clock.
 	// All three are needed, or none. A time of the rule that the zone skips is
 	// the end of the gap, not left out.
 	Rule      string

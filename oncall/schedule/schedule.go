@@ -219,7 +219,7 @@ const (
 	MaxSlots        = 1000   // members of a layer
 	MaxSlotPeople   = 100    // people of a slot
 	MaxRestrictions = 100    // of a layer
-	MaxListed       = 1000   // entries of a list in a restriction
+	MaxListed       = 1000   // entries of a list in a restriction, and times of a day of its rule
 	MaxDates        = 10_000 // of a holiday calendar
 	MaxCalendars    = 100
 	MaxOverrides    = 10_000
@@ -238,4 +238,9 @@ const (
 	MaxElapsed   = 100 * 366 * 24 * time.Hour // the longest
 
 	MaxHorizon = 10 * 366 * 24 * time.Hour // of Compile
+
+	// MaxPieces bounds what Compile prepares, with MaxHorizon: the turns in the
+	// horizon, and the clock ranges and times of rules on each of its days, of all
+	// layers together. Ten layers that hand off every hour may have five years.
+	MaxPieces = 2_000_000
 )

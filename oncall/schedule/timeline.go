@@ -46,32 +46,37 @@ type shift struct {
 // builder makes a timeline from what the evaluator says, stretch by stretch.
 type builder struct {
 	timeline
-	lists [2][]int32 // the shifts that are on, in the order of their duties; and those before
+	lists [2][]openShift // the shifts that are on, in the order of their duties; and room for the next ones
 	which int
 }
 
-func (b *builder) open() []int32 { return b.lists[b.which] }
+func (b *builder) open() []openShift { return b.lists[b.which] }
+
+// openShift is a shift that is on, and its index.
+type openShift struct {
+	duty
+	shift int32
+}
 
 // newBuilder expects about so many edges, and so many layers at a time.
 func newBuilder(lo, hi int64, edges, layers int) *builder {
+	const most = 1 << 20 // where many layers have the same edges there is much less
 	n := edges + 2
-	return &builder{timeline: timeline{lo: lo, hi: hi, stretches: make([]stretch, 0, n), running: make([]running, 0, n*layers), shifts: make([]shift, 0, n/2+4)}}
+	return &builder{timeline: timeline{lo: lo, hi: hi, stretches: make([]stretch, 0, min(n, most)), running: make([]running, 0, min(n*layers, most)), shifts: make([]shift, 0, min(n/2+4, most))}}
 }
 
 func (b *builder) add(at int64, duties []duty, declared uint8) {
-	n := len(b.stretches)
+	n, first := len(b.stretches), len(b.running)
 	if !b.exchange(at, duties) && n > 0 && b.stretches[n-1].declared == declared {
+		b.running = b.running[:first]
 		return
 	}
-	b.stretches = append(b.stretches, stretch{at, int32(len(b.running)), declared})
-	open := b.open()
-	for i, d := range duties {
-		b.running = append(b.running, running{open[i], uint32(d.role())<<personBits | uint32(d.person())})
-	}
+	b.stretches = append(b.stretches, stretch{at, int32(first), declared})
 }
 
 // exchange ends the shifts that are not among the duties, opens those that are
-// new, and reports whether anything changed. Both lists are in order.
+// new, appends what is running now, and reports whether anything changed. Both
+// lists are in order.
 func (b *builder) exchange(at int64, duties []duty) (changed bool) {
 	open := b.open()
 	b.which = 1 - b.which
@@ -79,30 +84,32 @@ func (b *builder) exchange(at int64, duties []duty) (changed bool) {
 	*still = (*still)[:0]
 	next := 0
 	for _, d := range duties {
-		for next < len(open) && b.shifts[open[next]].key < d.key {
-			b.shifts[open[next]].end = at
+		for next < len(open) && open[next].key < d.key {
+			b.shifts[open[next].shift].end = at
 			next, changed = next+1, true
 		}
-		if next < len(open) && b.shifts[open[next]].duty == d {
-			*still = append(*still, open[next])
+		i := int32(len(b.shifts))
+		if next < len(open) && open[next].duty == d {
+			i = open[next].shift
 			next++
-			continue
+		} else {
+			b.shifts = append(b.shifts, shift{at, b.hi, d})
+			changed = true
 		}
-		*still = append(*still, int32(len(b.shifts)))
-		b.shifts = append(b.shifts, shift{at, b.hi, d})
-		changed = true
+		*still = append(*still, openShift{d, i})
+		b.running = append(b.running, running{i, uint32(d.role())<<personBits | uint32(d.person())})
 	}
-	for _, i := range open[next:] {
-		b.shifts[i].end, changed = at, true
+	for _, o := range open[next:] {
+		b.shifts[o.shift].end, changed = at, true
 	}
 	return changed
 }
 
 // markBefore tells of the open shifts which were there before.
 func (b *builder) markBefore(duties []duty) {
-	for _, i := range b.open() {
-		if slices.Contains(duties, b.shifts[i].duty) {
-			b.shifts[i].start = b.lo - 1
+	for _, o := range b.open() {
+		if slices.Contains(duties, o.duty) {
+			b.shifts[o.shift].start = b.lo - 1
 		}
 	}
 }
@@ -110,9 +117,9 @@ func (b *builder) markBefore(duties []duty) {
 // close tells of the open shifts which go on at the end, and gives back what it
 // took too much.
 func (b *builder) close(hi int64, duties []duty) *timeline {
-	for _, i := range b.open() {
-		if slices.Contains(duties, b.shifts[i].duty) {
-			b.shifts[i].end = hi + 1
+	for _, o := range b.open() {
+		if slices.Contains(duties, o.duty) {
+			b.shifts[o.shift].end = hi + 1
 		}
 	}
 	b.stretches = append(b.stretches, stretch{hi, int32(len(b.running)), 0})
@@ -325,13 +332,17 @@ func (tl *timeline) after(u int64) int {
 // Shifts returns what [Compiled.Flatten] yields.
 func (c *Compiled) Shifts(from, to time.Time) []Shift { return slices.Collect(c.Flatten(from, to)) }
 
-// MaxLookahead is how far Next looks.
+// MaxLookahead is how far Next looks, and for how long HandOff hands over a shift
+// that does not end.
 const MaxLookahead = 5 * 366 * 24 * time.Hour
 
 // Next returns the first shift of the person, or of anybody if person is "",
 // that starts after t. It is whole: its end is found beyond the horizon too. ok
 // is false if there is none within MaxLookahead; a shift that does not end
-// within that is cut and EndsAfter.
+// within that, counted from t too, is cut and EndsAfter.
+//
+// What the horizon does not tell is computed, in windows that grow up to
+// MaxLookahead: that takes milliseconds for a person who is never on call.
 func (c *Compiled) Next(person string, after time.Time) (next Shift, ok bool) {
 	who := int32(nobody)
 	if person != "" {
@@ -343,7 +354,7 @@ func (c *Compiled) Next(person string, after time.Time) (next Shift, ok bool) {
 	}
 	start := max(after.Unix(), minInstant)
 	end := min(start+int64(MaxLookahead/time.Second), maxInstant)
-	if next, ok, whole := c.nextIn(&c.ready, who, start); ok && whole {
+	if next, ok, whole := c.nextIn(&c.ready, who, start, end); ok && whole {
 		return next, true
 	}
 	for span := int64(32 * daySeconds); start < end; span *= 4 {
@@ -351,7 +362,7 @@ func (c *Compiled) Next(person string, after time.Time) (next Shift, ok bool) {
 		if tl == nil {
 			break
 		}
-		if found, some, whole := c.nextIn(tl, who, start); some {
+		if found, some, whole := c.nextIn(tl, who, start, end); some {
 			if next, ok = found, true; whole {
 				break
 			}
@@ -363,14 +374,16 @@ func (c *Compiled) Next(person string, after time.Time) (next Shift, ok bool) {
 	return next, ok
 }
 
-// nextIn looks for the shift in one timeline; whole says that its end is known.
-func (c *Compiled) nextIn(tl *timeline, who int32, after int64) (next Shift, ok, whole bool) {
+// nextIn looks for the shift in (after, end) of one timeline; whole says that its
+// end is known, or lies beyond end.
+func (c *Compiled) nextIn(tl *timeline, who int32, after, end int64) (next Shift, ok, whole bool) {
 	if after < tl.lo || after >= tl.hi {
 		return Shift{}, false, false
 	}
-	for i := tl.after(after); i < len(tl.shifts); i++ {
+	hi := min(tl.hi, end)
+	for i := tl.after(after); i < len(tl.shifts) && tl.shifts[i].start < hi; i++ {
 		if s := &tl.shifts[i]; who == nobody || s.person() == who {
-			return c.show(s, tl.lo, tl.hi), true, s.end <= tl.hi
+			return c.show(s, tl.lo, hi), true, s.end <= hi || hi == end
 		}
 	}
 	return Shift{}, false, false

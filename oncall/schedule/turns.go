@@ -36,7 +36,7 @@ func (l *layer) slot(turn int64, offset int) []int32 {
 
 func (l *layer) slotIndex(turn int64, offset int) int {
 	n := int64(len(l.slots))
-	i := (turn%n + l.first + int64(offset)) % n
+	i := (turn + l.first + int64(offset)) % n
 	if i < 0 {
 		i += n
 	}
@@ -135,8 +135,15 @@ func (l *layer) calendarPieces(dst []piece, lo, hi int64) []piece {
 	} else {
 		open = l.open(lo, hi)
 	}
-	if l.turns.step > 0 {
-		dst = slices.Grow(dst, len(open)+int((hi-lo)/l.turns.step)+2)
+	if n := len(open); n > 0 { // what is open, cut by turns
+		if l.turns.step > 0 {
+			var length int64
+			for _, s := range open {
+				length += s.end - s.start
+			}
+			n += int(length / l.turns.step)
+		}
+		dst = slices.Grow(dst, n)
 	}
 	if l.turns.endless() {
 		for _, s := range open {
@@ -156,6 +163,11 @@ func (l *layer) calendarPieces(dst []piece, lo, hi int64) []piece {
 	next := place()
 	for _, s := range open {
 		for start := s.start; start < s.end; {
+			if far := start - next; l.turns.step > 0 && far > 64*l.turns.step { // a hole of many turns
+				i = l.turns.index(start) - 1
+				mark = l.turns.mark(i + 1)
+				next = place()
+			}
 			for next <= start {
 				i++
 				if l.turns.months > 0 {
@@ -173,25 +185,42 @@ func (l *layer) calendarPieces(dst []piece, lo, hi int64) []piece {
 	return dst
 }
 
+// expect returns about how many turns and restricted times [lo, hi) has, rather
+// more than less.
+func (l *layer) expect(lo, hi int64) (n int64) {
+	if lo >= hi {
+		return 0
+	}
+	switch {
+	case l.turns.step > 0:
+		n = (hi - lo) / l.turns.step
+	case l.turns.months > 0:
+		n = (hi - lo) / (28 * daySeconds * int64(l.turns.months))
+	}
+	days := (hi-lo)/daySeconds + 1
+	for i := range l.restrict {
+		n += days * int64(len(l.restrict[i].clock)+l.restrict[i].perDay)
+	}
+	return n
+}
+
 // workedPieces is calendarPieces with the turns renumbered.
 func (l *layer) workedPieces(dst []piece, lo, hi int64) []piece {
-	first := l.turns.index(lo)
-	begin := l.turns.boundary(first)
-	number := l.workedBefore(first)
 	from := len(dst)
-	dst = l.calendarPieces(dst, begin, hi)
-	kept := dst[:from]
-	turn := int64(0)
-	for j, p := range dst[from:] {
-		if j > 0 && p.turn != turn {
-			number++
-		}
-		turn = p.turn
-		if p.end > lo {
-			kept = append(kept, piece{max(p.start, lo), p.end, number})
-		}
+	dst = l.calendarPieces(dst, lo, hi)
+	if len(dst) == from {
+		return dst
 	}
-	return kept
+	turn := dst[from].turn
+	number := l.workedBefore(turn)
+	for j := range dst[from:] {
+		p := &dst[from+j]
+		if p.turn != turn {
+			number, turn = number+1, p.turn
+		}
+		p.turn = number
+	}
+	return dst
 }
 
 // workedBefore returns how many of the turns from the anchor to the turn i of
@@ -207,24 +236,24 @@ func (l *layer) workedBefore(i int64) int64 {
 	return worked - l.countWorked(i, from)
 }
 
-// countWorked counts the worked turns in [i, j) of the calendar.
+// countWorked counts the worked turns in [i, j) of the calendar. It looks at so
+// much time at once, which bounds the memory.
 func (l *layer) countWorked(i, j int64) (n int64) {
-	const chunk = 400 * daySeconds // bounds the memory
+	const chunk = 400 * daySeconds
+	last := i - 1
 	end := l.turns.boundary(j)
-	for i < j {
-		lo := l.turns.boundary(i)
-		next := l.turns.index(min(lo+chunk, end))
-		next = min(max(next, i+1), j)
-		hi := l.turns.boundary(next)
-		if lo < hi {
-			last := i - 1
-			for _, p := range l.calendarPieces(nil, lo, hi) {
-				if p.turn > last {
-					n, last = n+1, p.turn
-				}
+	for lo := l.turns.boundary(i); lo < end; {
+		hi := min(lo+chunk, end)
+		pieces := l.calendarPieces(nil, lo, hi)
+		for _, p := range pieces {
+			if p.turn > last {
+				n, last = n+1, p.turn
 			}
 		}
-		i = next
+		if len(pieces) > 0 && hi < end { // of this turn no more need be known
+			hi = max(hi, l.turns.boundary(last+1))
+		}
+		lo = hi
 	}
 	return n
 }

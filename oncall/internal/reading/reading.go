@@ -4,6 +4,7 @@
 package reading
 
 import (
+	"fmt"
 	"io"
 	"strings"
 	"time"
@@ -102,7 +103,7 @@ func (f *Reading) Name(id string, n yamlfile.Node) {
 // the values, and returns every problem of the file. Nothing is compiled while there
 // are others, which would only repeat.
 func (f *Reading) Compile(s schedule.Schedule) error {
-	if f.Problems.Len() > 0 {
+	if f.Problems.Len() > 0 || !f.rulesOccur(s) {
 		return f.Err()
 	}
 	at := near(s)
@@ -117,6 +118,37 @@ func (f *Reading) Compile(s schedule.Schedule) error {
 		}
 	}
 	return f.Err()
+}
+
+// maxBroken is how many recurrence rules may be wrong before no more are read: to
+// see that a rule never occurs takes a tenth of a second, and a file has room for
+// thousands.
+const maxBroken = 20
+
+// rulesOccur reports whether at most maxBroken recurrence rules are wrong; else it
+// records those.
+func (f *Reading) rulesOccur(s schedule.Schedule) bool {
+	var broken sre.Problems
+	for i, l := range s.Layers {
+		for j, r := range l.Restrict {
+			if r.Rule == "" {
+				continue
+			}
+			always := schedule.Layer{Name: "rule", Members: schedule.Each("x"), Restrict: []schedule.Restriction{{Rule: r.Rule, RuleStart: r.RuleStart, RuleFor: r.RuleFor}}}
+			alone := schedule.Schedule{ID: "rule", Zone: "UTC", Layers: []schedule.Layer{always}}
+			if _, err := alone.Compile(time.Unix(0, 0), time.Unix(0, 0)); err != nil {
+				p := sre.ProblemsIn(err)[0]
+				p.Path = f.find(fmt.Sprintf("layers[%d].restrict[%d].rule", i, j)).Path()
+				broken.Merge("", p)
+			}
+			if broken.Len() > maxBroken {
+				f.Problems.Merge("", broken.Err(f.prefix))
+				f.Root.Into(&f.Problems).Add("too_many", nil, fmt.Sprintf("at most %d recurrence rules that are wrong; the rest was not read", maxBroken))
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // near returns an instant near the first anchor, for which a schedule compiles

@@ -23,7 +23,7 @@ func ExampleRead() {
 	from := time.Date(2026, 1, 5, 0, 0, 0, 0, time.UTC)
 	c := in.Schedule.MustCompile(from, from.AddDate(1, 0, 0))
 	for day := range 6 {
-		noon := from.AddDate(0, 0, day).Add(11 * time.Hour)
+		noon := from.AddDate(0, 0, day).Add(12 * time.Hour)
 		fmt.Println(noon.Weekday(), c.At(noon))
 	}
 	fmt.Println(in.Dropped[0].Want)

@@ -1,6 +1,7 @@
 package grafana
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -42,8 +43,9 @@ func (e *export) temporary() []schedule.Temporary {
 	return all
 }
 
-// shifts lays overrides on each other: the highest level counts.
+// shifts lays overrides, sorted by start, on each other: the highest level counts.
 func shifts(list []override) []schedule.TemporaryShift {
+	ending := slices.SortedFunc(slices.Values(list), func(a, b override) int { return a.end.Compare(b.end) })
 	var edges []time.Time
 	for _, o := range list {
 		edges = append(edges, o.start, o.end)
@@ -52,9 +54,16 @@ func shifts(list []override) []schedule.TemporaryShift {
 	edges = slices.CompactFunc(edges, time.Time.Equal)
 	var out []schedule.TemporaryShift
 	last := map[string]int{} // the shift of each person that came last
-	for i := 0; i+1 < len(edges); i++ {
+	on := levels{}
+	for i := 0; i+1 < len(edges) && len(out) <= schedule.MaxTempShifts; i++ {
 		start, end := edges[i], edges[i+1]
-		for _, person := range highest(list, start) {
+		for ; len(list) > 0 && !list[0].start.After(start); list = list[1:] {
+			on.add(list[0], 1)
+		}
+		for ; len(ending) > 0 && !ending[0].end.After(start); ending = ending[1:] {
+			on.add(ending[0], -1)
+		}
+		for person := range on.highest() {
 			if at, ok := last[person]; ok && out[at].End.Equal(start) {
 				out[at].End = end
 				continue
@@ -63,24 +72,35 @@ func shifts(list []override) []schedule.TemporaryShift {
 			out = append(out, schedule.TemporaryShift{Person: person, Start: start, End: end})
 		}
 	}
+	slices.SortFunc(out, func(a, b schedule.TemporaryShift) int {
+		return cmp.Or(a.Start.Compare(b.Start), cmp.Compare(a.Person, b.Person))
+	})
 	return out
 }
 
-// highest returns the people of the highest level at an instant, each once.
-func highest(list []override, at time.Time) []string {
-	level, people := -1, []string(nil)
-	for _, o := range list {
-		if o.start.After(at) || !o.end.After(at) || o.level < level {
-			continue
-		}
-		if o.level > level {
-			level, people = o.level, nil
-		}
-		for _, p := range o.people {
-			if !slices.Contains(people, p) {
-				people = append(people, p)
-			}
+// levels counts the overrides that are on, by level and person.
+type levels map[int]map[string]int
+
+func (l levels) add(o override, n int) {
+	people := l[o.level]
+	if people == nil {
+		people = map[string]int{}
+		l[o.level] = people
+	}
+	for _, p := range o.people {
+		if people[p] += n; people[p] == 0 {
+			delete(people, p)
 		}
 	}
-	return people
+}
+
+// highest returns the people of the highest level that has any.
+func (l levels) highest() map[string]int {
+	level := -1
+	for n, people := range l {
+		if len(people) > 0 {
+			level = max(level, n)
+		}
+	}
+	return l[level]
 }

@@ -1,8 +1,10 @@
 package grafana
 
 import (
+	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/sre-sdk/sre"
@@ -41,22 +43,25 @@ func Read(r io.Reader, name string) (Import, error) {
 	if err := f.Compile(s); err != nil {
 		return Import{}, err
 	}
-	e.findPartial(s)
+	e.findCut(s)
 	return Import{Schedule: s, Names: f.Names, Dropped: f.Dropped()}, nil
 }
 
 // export is one export as it is read.
 type export struct {
 	*reading.Reading
+	web       bool       // made in the web: the times of its shifts are UTC
 	zone      civil.Zone // of the schedule
 	overrides []override
-	late      []late
+	edges     []edge
 }
 
-// late is a layer that begins after the first of its events.
-type late struct {
-	layer int
-	node  yamlfile.Node
+// edge is where a rotation begins or ends, maybe in the middle of an event.
+type edge struct {
+	layer   int
+	at      time.Time
+	node    yamlfile.Node
+	instead string
 }
 
 func (e *export) read() schedule.Schedule {
@@ -68,7 +73,11 @@ func (e *export) read() schedule.Schedule {
 	s := schedule.Schedule{Compose: schedule.Priority}
 	s.ID = reading.ID(e.Place("id", m.Required("id")))
 	e.Name(s.ID, m.Optional("name"))
-	if kind := m.Required("type"); kind.Enum("web", "calendar", "ical") == "ical" {
+	kind := m.Required("type")
+	switch kind.Enum("web", "calendar", "ical") {
+	case "web":
+		e.web = true
+	case "ical":
 		kind.Add("not_expressible", "ical", "web or calendar: the shifts of an imported calendar stand in its iCalendar files")
 	}
 	zone := e.Place("zone", m.Required("time_zone"))
@@ -127,9 +136,9 @@ func (e *export) shift(s *schedule.Schedule, n yamlfile.Node) string {
 	path := fmt.Sprintf("layers[%d]", len(s.Layers))
 	slots, at := []schedule.Slot{people(users)}, users
 	if kind == "rolling_users" || kind == "override" && !users.Exists() {
-		slots, at = groups(rolling), rolling
+		slots, at = groups(rolling, index), rolling
 	}
-	if !anybody(slots) {
+	if len(slots) == 0 || len(slots[0]) == 0 {
 		e.Drop(n, "not_imported", "nothing: the shift has no users")
 		return id
 	}
@@ -147,17 +156,17 @@ func (e *export) shift(s *schedule.Schedule, n yamlfile.Node) string {
 	case "recurrent_event":
 		t.recurrent(&l)
 	case "rolling_users":
-		l.First = index.Int(0, max(0, len(slots)-1))
-		if t.frequency == "" && len(slots) > 0 {
-			l.Members, l.First, l.Until = slots[l.First:l.First+1], 0, t.firstEnd()
+		if t.frequency == "" {
+			l.Members, l.Until = slots[:1], t.firstEnd()
 			break
 		}
 		t.rolling(&l)
+		l.From = t.from()
+		e.edges = append(e.edges,
+			edge{len(s.Layers), l.From, t.rotation, "the event from here on, as of a shift made in the web; of others Grafana OnCall leaves it out"},
+			edge{len(s.Layers), l.Until, t.untilNode, "the event up to here, as of a shift made in the web; of others Grafana OnCall lets it end"})
 	}
 	e.place(path, n, at, t)
-	if t.rotation.Exists() {
-		e.late = append(e.late, late{len(s.Layers), t.rotation})
-	}
 	s.Layers = append(s.Layers, l)
 	return id
 }
@@ -172,20 +181,22 @@ func (e *export) place(path string, n, users yamlfile.Node, t *times) {
 	e.Place(path+".restrict", t.startNode)
 }
 
-// findPartial reports the layers that begin in the middle of an event.
-func (e *export) findPartial(s schedule.Schedule) {
-	for _, late := range e.late {
-		l := s.Layers[late.layer]
-		from := l.From
-		l.From = time.Time{}
+// findCut reports the events in the middle of which a rotation begins or ends.
+func (e *export) findCut(s schedule.Schedule) {
+	for _, edge := range e.edges {
+		if !edge.node.Exists() {
+			continue
+		}
+		l := s.Layers[edge.layer]
+		l.From, l.Until = time.Time{}, time.Time{}
 		alone := schedule.Schedule{ID: s.ID, Zone: s.Zone, Layers: []schedule.Layer{l}}
-		c, err := alone.Compile(from, from)
+		c, err := alone.Compile(edge.at, edge.at)
 		if err != nil {
 			continue // it compiled with the others
 		}
-		before, after := first(c.At(from.Add(-time.Second))), first(c.At(from))
+		before, after := first(c.At(edge.at.Add(-time.Second))), first(c.At(edge.at))
 		if before.Person != "" && before.Person == after.Person && before.Cause == after.Cause {
-			e.Drop(late.node, "cut", "the event from here on: Grafana OnCall shows an event that is running at rotation_start in whole if it was made in the web, else not at all")
+			e.Drop(edge.node, "cut", edge.instead)
 		}
 	}
 }
@@ -209,19 +220,15 @@ func people(n yamlfile.Node) schedule.Slot {
 	return slot
 }
 
-func groups(n yamlfile.Node) []schedule.Slot {
+// groups returns the groups from index on, those without anybody last: their turns
+// stay empty, and the others close up.
+func groups(n, index yamlfile.Node) []schedule.Slot {
 	var slots []schedule.Slot
 	for _, item := range n.List() {
 		slots = append(slots, people(item))
 	}
+	first := index.Int(0, max(0, len(slots)-1))
+	slots = slices.Concat(slots[first:], slots[:first])
+	slices.SortStableFunc(slots, func(a, b schedule.Slot) int { return cmp.Compare(min(1, len(b)), min(1, len(a))) })
 	return slots
-}
-
-func anybody(slots []schedule.Slot) bool {
-	for _, s := range slots {
-		if len(s) > 0 {
-			return true
-		}
-	}
-	return false
 }

@@ -29,11 +29,12 @@ type times struct {
 	start    civil.DateTime
 	duration time.Duration
 	until    time.Time
-	begin    civil.DateTime // events before it do not count; zero: start
+	begin    civil.DateTime // of a rotation: what is before it does not count; zero: start
 
 	frequency string // hourly, daily, weekly, monthly or ""
 	interval  int
 	weekStart time.Weekday
+	anyWeek   bool // week_start is not known
 	byDay     []time.Weekday
 	byMonth   []int
 	monthDays []int
@@ -45,7 +46,10 @@ type times struct {
 // times reads the fields about time. A shift that happens once has no
 // frequency.
 func (e *export) times(m *yamlfile.Map, kind string) *times {
-	t := &times{zone: e.zone, zoneName: e.zone.String(), interval: 1, weekStart: time.Monday, shift: m.Node()}
+	t := &times{zone: e.zone, zoneName: e.zone.String(), interval: 1, shift: m.Node()}
+	if e.web || kind == "override" {
+		t.zone, t.zoneName = utc, utc.String()
+	}
 	if t.zoneNode = m.Optional("time_zone"); t.zoneNode.Exists() {
 		t.zone, t.zoneName = reading.Zone(t.zoneNode), t.zoneNode.Text()
 	}
@@ -55,19 +59,26 @@ func (e *export) times(m *yamlfile.Map, kind string) *times {
 	t.duration = time.Duration(t.durationNode.Int(1, int(schedule.MaxRuleFor/time.Second))) * time.Second
 	rotation := m.Optional("rotation_start")
 	t.begin = yamlfile.Value(rotation, civil.ParseDateTime)
-	if t.begin.Compare(t.start) > 0 {
+	switch {
+	case t.begin.Compare(t.start) <= 0:
+		t.begin = civil.DateTime{}
+	case kind == "rolling_users":
 		t.rotation = rotation
-	} else {
+	default:
+		e.Drop(rotation, "not_imported", "nothing: the first event is at start, and only rotations begin later")
 		t.begin = civil.DateTime{}
 	}
 	t.untilNode = m.Optional("until")
-	t.until = t.instant(yamlfile.Value(t.untilNode, civil.ParseDateTime))
+	t.until = instant(yamlfile.Value(t.untilNode, civil.ParseDateTime), utc)
 
 	t.frequencyNode = m.Optional("frequency")
 	interval, weekStart := m.Optional("interval"), m.Optional("week_start")
 	byDay, byMonth, monthDays := m.Optional("by_day"), m.Optional("by_month"), m.Optional("by_monthday")
 	if kind == "rolling_users" && !t.frequencyNode.Exists() {
 		return t // the first group, once
+	}
+	if kind == "override" && t.untilNode.Exists() {
+		t.untilNode.Add("not_allowed", nil, "nothing: an override ends with its duration")
 	}
 	if kind == "single_event" || kind == "override" {
 		for _, n := range []yamlfile.Node{t.frequencyNode, byDay, byMonth, monthDays} {
@@ -85,8 +96,8 @@ func (e *export) times(m *yamlfile.Map, kind string) *times {
 		const most = 1000
 		t.interval = max(1, interval.Int(1, most))
 	}
-	if weekStart.Exists() {
-		t.weekStart = yamlfile.Value(weekStart, parseDay)
+	if t.anyWeek = !weekStart.Exists() && t.frequency != "weekly"; weekStart.Exists() {
+		t.weekStart = yamlfile.Value(weekStart, parseDay) // default: Sunday
 	}
 	for _, item := range byDay.List() {
 		t.byDay = append(t.byDay, yamlfile.Value(item, parseDay))
@@ -113,13 +124,23 @@ func parseDay(text string) (time.Weekday, error) {
 	return time.Weekday(i), nil
 }
 
+// utc is where until stands, whatever the zone of the shift.
+var utc, _ = civil.ZoneOf(time.UTC)
+
 // instant returns when the wall clock shows dt; the zero time if either is not
 // set.
-func (t *times) instant(dt civil.DateTime) time.Time {
-	if dt.IsZero() || t.zone.IsZero() {
+func instant(dt civil.DateTime, zone civil.Zone) time.Time {
+	if dt.IsZero() || zone.IsZero() {
 		return time.Time{}
 	}
-	return time.Unix(t.zone.First(dt.Seconds()), 0).UTC()
+	return time.Unix(zone.First(dt.Seconds()), 0).UTC()
+}
+
+func (t *times) instant(dt civil.DateTime) time.Time { return instant(dt, t.zone) }
+
+// later returns the time so much later on the wall.
+func later(dt civil.DateTime, by time.Duration) civil.DateTime {
+	return civil.DateTimeOf(dt.Seconds() + int64(by/time.Second))
 }
 
 func (t *times) from() time.Time {
@@ -134,7 +155,7 @@ func (t *times) end() time.Time { return t.until }
 
 // firstEnd returns the end of an event that happens once.
 func (t *times) firstEnd() time.Time {
-	end := t.instant(civil.DateTimeOf(t.start.Seconds() + int64(t.duration/time.Second)))
+	end := t.instant(later(t.start, t.duration))
 	if !t.until.IsZero() && t.until.Before(end) {
 		return t.until
 	}
@@ -172,7 +193,8 @@ func (t *times) rolling(l *schedule.Layer) {
 		t.refuse(t.shift, "by_month", "a rotation on every month")
 		return
 	}
-	t.toSelectedDay(l)
+	t.toSelectedDay()
+	t.toRotationStart()
 	anchor := t.start
 	switch t.frequency {
 	case "hourly":
@@ -183,6 +205,7 @@ func (t *times) rolling(l *schedule.Layer) {
 		t.daily(l)
 	case "weekly":
 		l.Turn = schedule.Weeks(t.interval)
+		t.keepsDay(later(t.start, time.Duration(t.interval)*week), t.ofWeek(t.start.Date.Weekday()) == 0)
 		last := time.Duration(0)
 		if len(t.byDay) > 0 {
 			anchor.Date = anchor.Date.AddDays(-t.ofWeek(anchor.Date.Weekday()))
@@ -205,7 +228,7 @@ func (t *times) rolling(l *schedule.Layer) {
 
 // toSelectedDay moves the first event to the first of the selected days, in the
 // order of the week, that is not before it.
-func (t *times) toSelectedDay(l *schedule.Layer) {
+func (t *times) toSelectedDay() {
 	if len(t.byDay) == 0 || slices.Contains(t.byDay, t.start.Date.Weekday()) {
 		return
 	}
@@ -213,13 +236,59 @@ func (t *times) toSelectedDay(l *schedule.Layer) {
 		t.refuse(t.startNode, t.start, "a start on one of the days of by_day, because rotation_start differs")
 		return
 	}
-	target := slices.MinFunc(t.byDay, func(a, b time.Weekday) int { return t.ofWeek(a) - t.ofWeek(b) })
+	first := func(weekStart time.Weekday) time.Weekday {
+		return slices.MinFunc(t.byDay, func(a, b time.Weekday) int { return ofWeek(a, weekStart) - ofWeek(b, weekStart) })
+	}
+	target := first(t.weekStart)
+	if t.anyWeek && target != first(time.Monday) { // the API tells week_start of weekly shifts only
+		t.refuse(t.startNode, t.start, "a start on one of the days of by_day, because week_start is not known")
+		return
+	}
 	t.start.Date = t.start.Date.AddDays(int(target-t.start.Date.Weekday()+7) % 7)
-	l.From = t.instant(t.start)
+}
+
+// toRotationStart moves the first event of an hourly or daily rotation to the one
+// that runs at rotation_start, or else to the next: the first group has that. Those
+// of weekly and monthly rotations count from start on.
+func (t *times) toRotationStart() {
+	var step time.Duration
+	switch {
+	case !t.rotation.Exists():
+		return
+	case t.frequency == "hourly":
+		step = time.Duration(t.interval) * time.Hour
+	case t.frequency == "daily":
+		step = time.Duration(t.interval) * day
+	default:
+		return
+	}
+	seconds := func(d time.Duration) int64 { return int64(d / time.Second) }
+	turns := max(0, t.begin.Seconds()-t.start.Seconds()-seconds(t.duration)) / seconds(step)
+	t.start = civil.DateTimeOf(t.start.Seconds() + turns*seconds(step))
+	for range 1 + 7 { // the next, on one of seven days
+		if later(t.start, t.duration).Compare(t.begin) > 0 && (len(t.byDay) == 0 || slices.Contains(t.byDay, t.start.Date.Weekday())) {
+			break
+		}
+		t.start = later(t.start, step)
+	}
+	if t.begin.Compare(t.start) < 0 {
+		t.begin = t.start
+	}
+}
+
+// keepsDay refuses a rotation_start after the second turn begins, unless the
+// first event is at the start of its week or month: without selected days Grafana
+// OnCall goes on from there, on another day than the first event's.
+func (t *times) keepsDay(second civil.DateTime, first bool) {
+	if !first && len(t.byDay)+len(t.monthDays) == 0 && t.begin.Compare(second) > 0 {
+		t.refuse(t.rotation, t.begin, "at most "+second.String()+", one turn after start, or selected days")
+	}
 }
 
 // ofWeek counts the days from the start of the week.
-func (t *times) ofWeek(d time.Weekday) int { return int(d-t.weekStart+7) % 7 }
+func (t *times) ofWeek(d time.Weekday) int { return ofWeek(d, t.weekStart) }
+
+func ofWeek(d, weekStart time.Weekday) int { return int(d-weekStart+7) % 7 }
 
 // fits refuses events that outlast the turn: the next group would be on call
 // together with the one before.
@@ -240,7 +309,7 @@ func (t *times) daily(l *schedule.Layer) {
 	// turns of one day.
 	t.fits(day)
 	l.Turn, l.TurnsBy = schedule.Days(1), schedule.ByWorked
-	l.First *= t.interval
+	l.Members = slices.DeleteFunc(l.Members, func(s schedule.Slot) bool { return len(s) == 0 })
 	if len(l.Members)*t.interval <= schedule.MaxSlots {
 		var members []schedule.Slot
 		for _, slot := range l.Members {
@@ -263,6 +332,7 @@ func (t *times) monthly(anchor civil.DateTime) civil.DateTime {
 			t.refuse(t.startNode, t.start, "a day that every month has")
 		}
 		t.fits(shortest*day + slack)
+		t.keepsDay(civil.DateTime{Date: anchor.Date.AddMonths(t.interval), Clock: anchor.Clock}, anchor.Date.Day == 1)
 		return anchor
 	case len(t.byDay) > 0:
 		t.fits(day + slack)

@@ -76,8 +76,10 @@ func (e *export) read() schedule.Schedule {
 		e.Drop(n, "not_imported", "a schedule that counts: Opsgenie notifies nobody by a disabled one")
 	}
 	rotations := e.Place("layers", m.Required("rotations"))
-	for i, item := range rotations.List() {
-		s.Layers = append(s.Layers, e.rotation(item, fmt.Sprintf("layers[%d]", i)))
+	for _, item := range rotations.List() {
+		if l, ok := e.rotation(item, fmt.Sprintf("layers[%d]", len(s.Layers))); ok {
+			s.Layers = append(s.Layers, l)
+		}
 	}
 	e.Rest(m)
 	if !overrides.IsList() {
@@ -87,14 +89,14 @@ func (e *export) read() schedule.Schedule {
 		e.Rest(m)
 		overrides = list
 	}
-	s.Temporary = e.overrides(overrides, len(s.Layers))
+	s.Temporary = e.overrides(overrides, s.Layers)
 	return s
 }
 
-func (e *export) rotation(n yamlfile.Node, path string) schedule.Layer {
+// rotation reads a rotation; ok is false for one that is disabled.
+func (e *export) rotation(n yamlfile.Node, path string) (l schedule.Layer, ok bool) {
 	e.Place(path, n)
 	m := n.Map()
-	var l schedule.Layer
 	l.Name = reading.ID(e.Place(path+".name", m.Required("id")))
 	e.Name(l.Name, m.Optional("name"))
 	start := e.Place(path+".anchor", m.Required("startDate"))
@@ -121,8 +123,12 @@ func (e *export) rotation(n yamlfile.Node, path string) schedule.Layer {
 	}
 	l.Restrict = e.restrictions(e.Place(path+".restrict", m.Optional("timeRestriction")))
 	e.Drop(m.Optional("parent"), "not_imported", "nothing: it repeats the schedule")
+	enabled := m.Optional("enabled")
 	e.Rest(m)
-	return l
+	if ok = !enabled.Exists() || enabled.Bool(); !ok {
+		e.Drop(n, "not_imported", "nothing: the rotation is disabled")
+	}
+	return l, ok
 }
 
 // participant returns the people of a turn.
@@ -222,7 +228,7 @@ func parseDay(text string) (time.Weekday, error) {
 	return 0, sre.NewProblem("", "unknown_day", text, "monday to sunday")
 }
 
-func (e *export) overrides(n yamlfile.Node, rotations int) []schedule.Temporary {
+func (e *export) overrides(n yamlfile.Node, layers []schedule.Layer) []schedule.Temporary {
 	var list []schedule.Temporary
 	for i, item := range n.List() {
 		m := item.Map()
@@ -231,10 +237,16 @@ func (e *export) overrides(n yamlfile.Node, rotations int) []schedule.Temporary 
 		start, endNode := reading.Instant(m.Required("startDate")), m.Required("endDate")
 		end := reading.Instant(endNode)
 		people := e.participant(m.Required("user"))
-		some := m.Optional("rotations").List()
+		some := map[string]bool{}
+		for _, rotation := range m.Optional("rotations").List() {
+			r := rotation.Map()
+			some[reading.ID(r.Required("id"))] = true
+			reading.Skip(r, "name")
+			e.Rest(r)
+		}
 		reading.Skip(m, "_parent", "parent")
 		e.Rest(m)
-		if len(some) > 0 && len(some) < rotations {
+		if len(some) > 0 && slices.ContainsFunc(layers, func(l schedule.Layer) bool { return !some[l.Name] }) {
 			e.Drop(item, "not_imported", "nothing: a schedule overrides people, not rotations")
 			continue
 		}

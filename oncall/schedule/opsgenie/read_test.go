@@ -1,7 +1,6 @@
 package opsgenie_test
 
 import (
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -9,19 +8,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/sre-sdk/sre"
-	"github.com/sre-sdk/sre/oncall"
+	"github.com/sre-sdk/sre/oncall/internal/reading/readingtest"
+	"github.com/sre-sdk/sre/oncall/schedule"
 	"github.com/sre-sdk/sre/oncall/schedule/opsgenie"
 )
-
-func open(t testing.TB) string {
-	t.Helper()
-	data, err := os.ReadFile("testdata/follow-the-sun.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(data)
-}
 
 func read(t *testing.T, text string, o opsgenie.Options) opsgenie.Import {
 	t.Helper()
@@ -32,50 +22,22 @@ func read(t *testing.T, text string, o opsgenie.Options) opsgenie.Import {
 	return in
 }
 
-func brief(problems []sre.Problem) []string {
-	var list []string
-	for _, p := range problems {
-		list = append(list, p.Path+" "+p.Code)
-	}
-	return list
-}
-
-// stretches prints who is on call in [from, to).
-func stretches(in opsgenie.Import, from, to time.Time) []string {
-	c := in.Schedule.MustCompile(from, to)
-	var list []string
-	last := ""
-	for at := from; at.Before(to); {
-		on := c.At(at)
-		_, end := on.Bounds()
-		who := strings.TrimPrefix(on.String(), "primary ")
-		if on.Declared(oncall.Primary) {
-			who = "nobody, on purpose"
-		}
-		if who != last {
-			list = append(list, at.In(c.Location()).Format("Mon 15:04 ")+who)
-		}
-		last, at = who, end
-	}
-	return list
-}
-
 func TestRotationsAreOnCallTogether(t *testing.T) {
-	in := read(t, open(t), opsgenie.Options{People: map[string][]string{"t-boston": {"u-flo", "u-gus"}}})
+	in := read(t, readingtest.Open(t, "follow-the-sun.json"), opsgenie.Options{People: map[string][]string{"t-boston": {"u-flo", "u-gus"}}})
 	from := time.Date(2026, 1, 5, 6, 0, 0, 0, time.UTC) // Monday 09:00 in Istanbul
 	want := []string{
 		"Mon 09:00 u-ada", "Mon 15:00 u-eve", "Mon 16:00 u-ada", "Mon 17:00 u-ada, u-cal", "Mon 18:00 u-cal",
-		"Tue 09:00 nobody, on purpose", "Tue 17:00 u-cal", "Wed 09:00 u-bea", "Wed 17:00 u-bea, u-cal", "Wed 18:00 u-cal",
+		"Tue 09:00 none", "Tue 17:00 u-cal", "Wed 09:00 u-bea", "Wed 17:00 u-bea, u-cal", "Wed 18:00 u-cal",
 	}
-	if diff := cmp.Diff(want, stretches(in, from, from.AddDate(0, 0, 3))); diff != "" {
+	if diff := cmp.Diff(want, readingtest.Stretches(in.Schedule, from, from.AddDate(0, 0, 3), "Mon 15:04")); diff != "" {
 		t.Errorf("on call (-want +got):\n%s", diff)
 	}
 	saturday := from.AddDate(0, 0, 5)
 	want = []string{
 		"Sat 09:00 u-bea, u-dan", "Sat 17:00 u-bea, u-cal, u-dan", "Sat 18:00 u-cal, u-dan", "Sun 09:00 u-ada, u-dan", "Sun 17:00 u-ada, u-cal, u-dan",
-		"Sun 18:00 u-cal, u-dan", "Mon 09:00 nobody, on purpose", "Mon 17:00 u-flo, u-gus",
+		"Sun 18:00 u-cal, u-dan", "Mon 09:00 none", "Mon 17:00 u-flo, u-gus",
 	}
-	if diff := cmp.Diff(want, stretches(in, saturday, saturday.AddDate(0, 0, 3).Add(-12*time.Hour))); diff != "" {
+	if diff := cmp.Diff(want, readingtest.Stretches(in.Schedule, saturday, saturday.AddDate(0, 0, 3).Add(-12*time.Hour), "Mon 15:04")); diff != "" {
 		t.Errorf("on call at the weekend (-want +got):\n%s", diff)
 	}
 }
@@ -85,10 +47,7 @@ func TestProblemsNameWhereTheyAre(t *testing.T) {
 		return `{"data": {"id": "S", "timezone": "UTC", "rotations": [{"id": "R", ` + fields + `}]}}`
 	}
 	const plain = `"type": "daily", "startDate": "2026-01-05T00:00:00Z", "participants": [{"type": "user", "id": "A"}]`
-	for _, row := range []struct {
-		name, text string
-		want       []string
-	}{
+	readingtest.Problems(t, readSchedule, []readingtest.Row{
 		{"nothing", "", []string{" wrong_count"}},
 		{"an error", `{"message": "no", "took": 1}`, []string{"line 1: data missing"}},
 		{"no rotation", `{"data": {"id": "S", "timezone": "UTC", "rotations": []}}`, []string{"line 1: data.rotations missing"}},
@@ -102,37 +61,32 @@ func TestProblemsNameWhereTheyAre(t *testing.T) {
 		}},
 		{"a range of nothing or of all", rotation(plain + `, "timeRestriction": {"type": "time-of-day", "restriction": {"startHour": 8, "endHour": 8}}`), []string{"line 1: data.rotations[0].timeRestriction.restriction not_expressible"}},
 		{"what Compile finds", rotation(plain + `, "endDate": "2026-01-05T00:00:00Z"`), []string{"line 1: data.rotations[0].endDate out_of_range"}},
-	} {
-		t.Run(row.name, func(t *testing.T) {
-			_, err := opsgenie.Read(strings.NewReader(row.text), opsgenie.Options{})
-			if diff := cmp.Diff(row.want, brief(sre.ProblemsIn(err))); diff != "" {
-				t.Errorf("problems (-want +got):\n%s\n%v", diff, err)
-			}
-		})
-	}
+	})
 }
 
 func TestOverrideOfSomeRotationsIsReported(t *testing.T) {
-	text := strings.Replace(open(t), `"rotations": []}`, `"rotations": [{"id": "a1a9d8a1-0000-4000-8000-000000000001"}]}`, 1)
+	text := strings.Replace(readingtest.Open(t, "follow-the-sun.json"), `"rotations": []}`, `"rotations": [{"id": "a1a9d8a1-0000-4000-8000-000000000001"}]}`, 1)
 	in := read(t, text, opsgenie.Options{})
-	if got := brief(in.Dropped); got[len(got)-1] != "line 50: overrides.data[0] not_imported" || len(in.Schedule.Temporary) != 0 {
+	if got := readingtest.Brief(in.Dropped); got[len(got)-1] != "line 50: overrides.data[0] not_imported" || len(in.Schedule.Temporary) != 0 {
 		t.Errorf("dropped %v, temporary %v", got, in.Schedule.Temporary)
 	}
 }
 
+func TestDisabledRotationIsReported(t *testing.T) {
+	text := strings.Replace(readingtest.Open(t, "follow-the-sun.json"), `"name": "Boston",
+        "startDate"`, `"name": "Boston", "enabled": false,
+        "startDate"`, 1)
+	in := read(t, text, opsgenie.Options{People: map[string][]string{"t-boston": {"u-flo"}}})
+	if got := readingtest.Brief(in.Dropped); len(in.Schedule.Layers) != 2 || got[len(got)-1] != "line 24: data.rotations[1] not_imported" {
+		t.Errorf("layers %v, dropped %v", in.Schedule.Layers, got)
+	}
+}
+
+func readSchedule(text string) (schedule.Schedule, error) {
+	in, err := opsgenie.Read(strings.NewReader(text), opsgenie.Options{People: map[string][]string{"t-boston": {"a"}}})
+	return in.Schedule, err
+}
+
 func FuzzRead(f *testing.F) {
-	f.Add(open(f))
-	f.Add(`{"data": {"id": "S", "timezone": "UTC", "rotations": []}, "overrides": []}`)
-	f.Fuzz(func(t *testing.T, text string) {
-		in, err := opsgenie.Read(strings.NewReader(text), opsgenie.Options{People: map[string][]string{"t-boston": {"a"}}})
-		if err != nil {
-			if len(sre.ProblemsIn(err)) == 0 {
-				t.Errorf("an error without a problem: %v", err)
-			}
-			return
-		}
-		if _, err := in.Schedule.Compile(time.Unix(0, 0), time.Unix(0, 0)); err != nil {
-			t.Errorf("what was read does not compile: %v", err)
-		}
-	})
+	readingtest.Fuzz(f, readSchedule, readingtest.Open(f, "follow-the-sun.json"), `{"data": {"id": "S", "timezone": "UTC", "rotations": []}, "overrides": []}`)
 }

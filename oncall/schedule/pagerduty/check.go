@@ -8,7 +8,13 @@ import (
 
 	"github.com/sre-sdk/sre"
 	"github.com/sre-sdk/sre/oncall"
-	"github.com/sre-sdk/sre/oncall/schedule"
+)
+
+// Limits of [Import.Check], part of the contract. PagerDuty renders at most 90 days
+// at a time.
+const (
+	MaxChecked     = 400 * 24 * time.Hour // from the first rendered entry to the last
+	MaxDifferences = 1000                 // that are listed
 )
 
 // Check compares the schedule with the final schedule that PagerDuty rendered,
@@ -32,8 +38,8 @@ func (in Import) Check() []sre.Problem {
 			to = e.End
 		}
 	}
-	if to.Sub(from) > schedule.MaxHorizon {
-		problems.Add("final_schedule", "out_of_range", to.Sub(from), "at most "+schedule.MaxHorizon.String())
+	if to.Sub(from) > MaxChecked {
+		problems.Add("final_schedule", "out_of_range", to.Sub(from), "at most "+MaxChecked.String())
 		return sre.ProblemsIn(problems.Err("pagerduty"))
 	}
 	c, err := in.Schedule.Compile(from, to)
@@ -72,6 +78,10 @@ func compare(problems *sre.Problems, loc *time.Location, ours, theirs []Entry) {
 		if g, w := our.at(at), their.at(at); g != got || w != want {
 			flush(at)
 			since, got, want = at, g, w
+		}
+		if problems.Len() == MaxDifferences {
+			problems.Add("final_schedule", "too_many", nil, fmt.Sprintf("at most %d differences; what comes after %s was not compared", MaxDifferences, at.In(loc).Format(time.RFC3339)))
+			return
 		}
 	}
 }

@@ -13,7 +13,9 @@
 //     them.
 //   - Overrides are taken from the top-level field overrides, the answer to
 //     GET /schedules/{id}/overrides put beside the schedule, or else from
-//     overrides_subschedule, which has those of the time that was asked for.
+//     overrides_subschedule, which has those of the time that was asked for. Of
+//     overrides that lie on each other the one created last counts, which the list
+//     does not say: they are refused.
 //
 // PagerDuty does not publish what a change of the clocks does to a turn. Turns
 // are read as elapsed time, as the field says, unless [Options] say otherwise;

@@ -2,8 +2,6 @@ package pagerduty_test
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -11,19 +9,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/sre-sdk/sre"
+	"github.com/sre-sdk/sre/oncall/internal/reading/readingtest"
 	"github.com/sre-sdk/sre/oncall/schedule"
 	"github.com/sre-sdk/sre/oncall/schedule/pagerduty"
 )
-
-func open(t testing.TB, name string) string {
-	t.Helper()
-	data, err := os.ReadFile(filepath.Join("testdata", name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(data)
-}
 
 func read(t *testing.T, text string, o pagerduty.Options) pagerduty.Import {
 	t.Helper()
@@ -34,21 +23,13 @@ func read(t *testing.T, text string, o pagerduty.Options) pagerduty.Import {
 	return in
 }
 
-func brief(problems []sre.Problem) []string {
-	var list []string
-	for _, p := range problems {
-		list = append(list, p.Path+" "+p.Code)
-	}
-	return list
-}
-
 func TestScheduleIsWhatPagerDutyRendered(t *testing.T) {
 	for _, row := range []struct {
 		file string
 		wall bool
 	}{{"week.json", false}, {"week.json", true}, {"phase.json", false}, {"phase.json", true}, {"clocks-change.json", false}, {"clocks-change-wall.json", true}} {
 		t.Run(fmt.Sprintf("%s wall clock %t", row.file, row.wall), func(t *testing.T) {
-			in := read(t, open(t, row.file), pagerduty.Options{WallClock: row.wall})
+			in := read(t, readingtest.Open(t, row.file), pagerduty.Options{WallClock: row.wall})
 			if len(in.Rendered) == 0 {
 				t.Fatal("nothing was rendered")
 			}
@@ -80,7 +61,7 @@ func TestCheckTellsElapsedFromWallClock(t *testing.T) {
 		{"clocks-change.json", true, `final_schedule: differs "PALICE from 2026-03-29T09:00:00+01:00 to 2026-03-29T10:00:00+01:00": want PBOB, as PagerDuty rendered it`},
 		{"clocks-change-wall.json", false, `final_schedule: differs "PBOB from 2026-03-29T09:00:00+01:00 to 2026-03-29T10:00:00+01:00": want PALICE, as PagerDuty rendered it`},
 	} {
-		got := read(t, open(t, row.file), pagerduty.Options{WallClock: row.wall}).Check()
+		got := read(t, readingtest.Open(t, row.file), pagerduty.Options{WallClock: row.wall}).Check()
 		if len(got) == 0 || got[0].Error() != row.want {
 			t.Errorf("%s: got %v, want %s", row.file, got, row.want)
 		}
@@ -88,14 +69,25 @@ func TestCheckTellsElapsedFromWallClock(t *testing.T) {
 }
 
 func TestCheckRefusesEntriesThatOverlap(t *testing.T) {
-	text := strings.Replace(open(t, "phase.json"), `"start": "2026-01-07T00:00:00Z"`, `"start": "2026-01-06T20:00:00Z"`, 1)
-	if got := brief(read(t, text, pagerduty.Options{}).Check()); len(got) != 1 || got[0] != "final_schedule overlap" {
+	text := strings.Replace(readingtest.Open(t, "phase.json"), `"start": "2026-01-07T00:00:00Z"`, `"start": "2026-01-06T20:00:00Z"`, 1)
+	if got := readingtest.Brief(read(t, text, pagerduty.Options{}).Check()); len(got) != 1 || got[0] != "final_schedule overlap" {
+		t.Errorf("got %v", got)
+	}
+}
+
+func TestCheckIsBounded(t *testing.T) {
+	text := strings.TrimSuffix(strings.Replace(oneLayer("UTC", ""), "86400", "60", 1), "}}") + `, "final_schedule": {"rendered_schedule_entries": [
+		{"start": "2026-01-05T06:00:00Z", "end": "2026-01-05T07:00:00Z", "user": {"id": "C"}}, {"start": "2026-02-05T06:00:00Z", "end": "2026-02-05T07:00:00Z", "user": {"id": "C"}}]}}}`
+	if got := read(t, text, pagerduty.Options{}).Check(); len(got) != pagerduty.MaxDifferences+1 || got[len(got)-1].Code != "too_many" {
+		t.Errorf("%d problems, want %d and then too_many", len(got), pagerduty.MaxDifferences)
+	}
+	if got := readingtest.Brief(read(t, strings.ReplaceAll(text, "2026-02-05", "2036-02-05"), pagerduty.Options{}).Check()); len(got) != 1 || got[0] != "final_schedule out_of_range" {
 		t.Errorf("got %v", got)
 	}
 }
 
 func TestLayersStandFromTheLowestUp(t *testing.T) {
-	in := read(t, open(t, "week.json"), pagerduty.Options{})
+	in := read(t, readingtest.Open(t, "week.json"), pagerduty.Options{})
 	var got []string
 	for _, l := range in.Schedule.Layers {
 		got = append(got, l.Name+" "+in.Names[l.Name]+" "+l.Anchor+" "+l.Turn.String())
@@ -166,10 +158,7 @@ func TestOverrideHasItsTimeAlone(t *testing.T) {
 }
 
 func TestProblemsNameWhereTheyAre(t *testing.T) {
-	for _, row := range []struct {
-		name, text string
-		want       []string
-	}{
+	readingtest.Problems(t, readSchedule, []readingtest.Row{
 		{"nothing", "", []string{" wrong_count"}},
 		{"another answer", `{"error": {}}`, []string{"line 1: schedule missing"}},
 		{"a schedule of nothing", `{"schedule": {}}`, []string{"line 1: schedule.id missing", "line 1: schedule.time_zone missing", "line 1: schedule.schedule_layers missing"}},
@@ -183,14 +172,7 @@ func TestProblemsNameWhereTheyAre(t *testing.T) {
 			"line 1: schedule.schedule_layers[0].restrictions[2].duration_seconds out_of_range",
 		}},
 		{"what Compile finds", strings.TrimSuffix(oneLayer("UTC", ""), "}") + `, "overrides": [{"id": "O1", "start": "2026-01-05T06:00:00Z", "end": "2026-01-05T06:00:00Z", "user": {"id": "C"}}]}`, []string{"line 1: overrides[0].end out_of_range"}},
-	} {
-		t.Run(row.name, func(t *testing.T) {
-			_, err := pagerduty.Read(strings.NewReader(row.text), pagerduty.Options{})
-			if diff := cmp.Diff(row.want, brief(sre.ProblemsIn(err))); diff != "" {
-				t.Errorf("problems (-want +got):\n%s\n%v", diff, err)
-			}
-		})
-	}
+	})
 }
 
 func TestWhatIsDroppedIsReported(t *testing.T) {
@@ -203,27 +185,24 @@ func TestWhatIsDroppedIsReported(t *testing.T) {
 		"line 4: schedule.schedule_layers[2].color unknown_field",
 		"line 3: schedule.schedule_layers[1] not_imported", "line 2: schedule.schedule_layers[0] not_imported",
 	}
-	if diff := cmp.Diff(want, brief(in.Dropped)); diff != "" {
+	if diff := cmp.Diff(want, readingtest.Brief(in.Dropped)); diff != "" {
 		t.Errorf("dropped (-want +got):\n%s", diff)
 	}
 }
 
+func readSchedule(text string) (schedule.Schedule, error) {
+	in, err := pagerduty.Read(strings.NewReader(text), pagerduty.Options{})
+	return in.Schedule, err
+}
+
 func FuzzRead(f *testing.F) {
-	for _, name := range []string{"week.json", "phase.json", "clocks-change.json"} {
-		f.Add(open(f, name), false)
-		f.Add(open(f, name), true)
-	}
-	f.Add(oneLayer("UTC", ""), false)
-	f.Fuzz(func(t *testing.T, text string, wall bool) {
-		in, err := pagerduty.Read(strings.NewReader(text), pagerduty.Options{WallClock: wall})
-		if err != nil {
-			if len(sre.ProblemsIn(err)) == 0 {
-				t.Errorf("an error without a problem: %v", err)
-			}
-			return
-		}
-		if _, err := in.Schedule.Compile(time.Unix(0, 0), time.Unix(0, 0)); err != nil {
-			t.Errorf("what was read does not compile: %v", err)
-		}
-	})
+	seeds := []string{readingtest.Open(f, "week.json"), readingtest.Open(f, "phase.json"), readingtest.Open(f, "clocks-change.json"), oneLayer("UTC", "")}
+	readingtest.Fuzz(f, readSchedule, seeds...)
+}
+
+func FuzzReadWallClock(f *testing.F) {
+	readingtest.Fuzz(f, func(text string) (schedule.Schedule, error) {
+		in, err := pagerduty.Read(strings.NewReader(text), pagerduty.Options{WallClock: true})
+		return in.Schedule, err
+	}, readingtest.Open(f, "week.json"), readingtest.Open(f, "clocks-change-wall.json"))
 }

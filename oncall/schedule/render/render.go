@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -16,17 +17,27 @@ import (
 	"github.com/sre-sdk/sre/oncall/schedule"
 )
 
+// MaxDays is how many days are drawn, part of the contract. Of a longer time the
+// rest is three dots.
+const MaxDays = 10 * 366
+
+const rest = "..."
+
 // Text draws the days of [from, to), one a line in the zone of the schedule,
 // with the shifts of one role: when each begins, and who has it. Shifts that go
 // on from the day before stand at 00:00, and "-" is nobody.
 func Text(c *schedule.Compiled, role oncall.Role, from, to time.Time) string {
 	var b strings.Builder
-	for _, day := range days(c, from, to) {
+	list, all := days(c, from, to)
+	for _, day := range list {
 		b.WriteString(day.start.Format("Mon 2006-01-02"))
 		for _, s := range stretches(c, role, day) {
 			fmt.Fprintf(&b, "  %s %s", s.start.Format("15:04"), s.who())
 		}
 		b.WriteByte('\n')
+	}
+	if !all {
+		b.WriteString(rest + "\n")
 	}
 	return b.String()
 }
@@ -44,35 +55,37 @@ func (s stretch) who() string {
 	return strings.Join(s.people, "+")
 }
 
-type day struct{ start, end time.Time }
+// A day begins at midnight, mostly; what is drawn of it is [start, end).
+type day struct{ midnight, start, end time.Time }
 
-// days returns the civil days of [from, to), cut to it: one may have 23 or 25
-// hours, and one that the zone skips is left out.
-func days(c *schedule.Compiled, from, to time.Time) (list []day) {
-	for start := from.In(c.Location()); start.Before(to); {
-		end := nextDay(start)
+// days returns the first MaxDays civil days of [from, to), cut to it: one may have
+// 23 or 25 hours, and one that the zone skips is left out. all is false if there
+// are more.
+func days(c *schedule.Compiled, from, to time.Time) (list []day, all bool) {
+	start := from.In(c.Location())
+	midnight := start.Truncate(time.Second).Add(-daySeconds(start, -time.Second))
+	for start.Before(to) {
+		if len(list) == MaxDays {
+			return list, false
+		}
+		next := start.Truncate(time.Second).Add(daySeconds(start, time.Second) + time.Second)
+		end := next
 		if end.After(to) {
 			end = to
 		}
-		list = append(list, day{start, end})
-		start = end
+		list = append(list, day{midnight, start, end})
+		midnight, start = next, next
 	}
-	return list
+	return list, true
 }
 
-// nextDay returns the first instant at which the date is another one.
-func nextDay(t time.Time) time.Time {
+// daySeconds returns for how long the date is the same, from t on in steps of a
+// second forward or back.
+func daySeconds(t time.Time, step time.Duration) time.Duration {
+	const most = 50 * 60 * 60 // more than any day has
 	date := t.Format(time.DateOnly)
-	low, high := t, t.Add(50*time.Hour)
-	for high.Sub(low) > time.Second {
-		mid := low.Add(high.Sub(low) / 2).Truncate(time.Second)
-		if mid.Format(time.DateOnly) == date {
-			low = mid
-		} else {
-			high = mid
-		}
-	}
-	return high.Truncate(time.Second)
+	n := sort.Search(most, func(n int) bool { return t.Add(time.Duration(n+1)*step).Format(time.DateOnly) != date })
+	return time.Duration(n) * time.Second
 }
 
 func stretches(c *schedule.Compiled, role oncall.Role, d day) (list []stretch) {
@@ -104,11 +117,16 @@ const (
 )
 
 // SVG draws the days of [from, to), a row each, with a bar for each shift of a
-// role. Days are as wide as they are long: one of 23 hours is shorter. Names are
+// role. A row begins at midnight, and days are as wide as they are long: one of 23
+// hours is shorter. Names are
 // escaped, and the color of a person depends on the ID alone.
 func SVG(c *schedule.Compiled, role oncall.Role, from, to time.Time) string {
-	list := days(c, from, to)
-	width, height := labelWidth+dayWidth*25/24+2*margin, rowHeight*len(list)+2*margin
+	list, all := days(c, from, to)
+	rows := len(list)
+	if !all {
+		rows++
+	}
+	width, height := labelWidth+dayWidth*25/24+2*margin, rowHeight*rows+2*margin
 	var b strings.Builder
 	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %d %d" font-family="sans-serif" font-size="12">`+"\n", width, height, width, height)
 	fmt.Fprintf(&b, "<title>%s, %s</title>\n", escape(c.Schedule().ID), role)
@@ -118,9 +136,12 @@ func SVG(c *schedule.Compiled, role oncall.Role, from, to time.Time) string {
 		for _, s := range stretches(c, role, d) {
 			lanes := max(1, len(s.people))
 			for j := range lanes {
-				bar(&b, d, s, j, y+j*(rowHeight-2)/lanes, (rowHeight-2)/lanes)
+				bar(&b, d, s, j, y+j*(rowHeight-2)/lanes, max(1, (rowHeight-2)/lanes))
 			}
 		}
+	}
+	if !all {
+		fmt.Fprintf(&b, `<text x="%d" y="%d">%s</text>`+"\n", margin, margin+len(list)*rowHeight+15, rest)
 	}
 	b.WriteString("</svg>\n")
 	return b.String()
@@ -128,8 +149,8 @@ func SVG(c *schedule.Compiled, role oncall.Role, from, to time.Time) string {
 
 // bar draws the lane of one person, or a hole.
 func bar(b *strings.Builder, d day, s stretch, lane, y, height int) {
-	x := labelWidth + pixels(s.start.Sub(d.start))
-	width := pixels(s.end.Sub(d.start)) - pixels(s.start.Sub(d.start))
+	x := labelWidth + pixels(s.start.Sub(d.midnight))
+	width := labelWidth + pixels(s.end.Sub(d.midnight)) - x
 	name, color := "nobody", "#ffffff"
 	if len(s.people) > 0 {
 		name, color = s.people[lane], colorOf(s.people[lane])

@@ -85,3 +85,38 @@ func TestDaysAreThoseOfTheZone(t *testing.T) {
 		t.Errorf("got\n%swant\n%s", got, want)
 	}
 }
+
+// A day of which only the end is drawn stands below and above the same hours of
+// others.
+func TestRowsBeginAtMidnight(t *testing.T) {
+	c, from, _ := sun()
+	noon := from.Add(12 * time.Hour)
+	picture := render.SVG(c, oncall.Primary, noon, noon.Add(time.Hour))
+	if want := `<rect x="470" y="4" width="30"`; !strings.Contains(picture, want) {
+		t.Errorf("no bar %s in\n%s", want, picture)
+	}
+}
+
+func TestLongTimesAreCut(t *testing.T) {
+	c, from, _ := sun()
+	to := from.AddDate(100, 0, 0)
+	text, picture := render.Text(c, oncall.Primary, from, to), render.SVG(c, oncall.Primary, from, to)
+	if n := strings.Count(text, "\n"); n != render.MaxDays+1 || !strings.HasSuffix(text, "\n...\n") {
+		t.Errorf("%d lines, want %d and three dots", n, render.MaxDays)
+	}
+	if !strings.Contains(picture, ">...</text>\n</svg>") {
+		t.Error("the picture does not end with three dots")
+	}
+}
+
+func TestEveryBarIsSeen(t *testing.T) {
+	var crowd schedule.Slot
+	for i := range schedule.MaxSlotPeople {
+		crowd = append(crowd, fmt.Sprintf("p%d", i))
+	}
+	s := schedule.Schedule{ID: "crowd", Zone: "UTC", Layers: []schedule.Layer{{Name: "l", Members: []schedule.Slot{crowd}}}}
+	from := time.Date(2026, 1, 5, 0, 0, 0, 0, time.UTC)
+	if picture := render.SVG(s.MustCompile(from, from), oncall.Primary, from, from.Add(time.Hour)); strings.Contains(picture, `height="0"`) {
+		t.Error("a bar has no height")
+	}
+}

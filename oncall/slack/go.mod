@@ -1,0 +1,18 @@
+module github.com/sre-sdk/sre/oncall/slack
+
+go 1.26.0
+
+require (
+	github.com/slack-go/slack v0.35.0
+	github.com/sre-sdk/sre v0.0.0
+	pgregory.net/rapid v1.3.0
+)
+
+require (
+	github.com/gorilla/websocket v1.5.3 // indirect
+	github.com/hashicorp/errwrap v1.0.0 // indirect
+	github.com/hashicorp/go-multierror v1.1.1 // indirect
+	github.com/teambition/rrule-go v1.8.2 // indirect
+)
+
+replace github.com/sre-sdk/sre => ../..

@@ -39,15 +39,26 @@ type Write struct {
 	Delete bool
 }
 
+// A Check is a condition of a [Batch] about a record that it does not write. It
+// is judged when the batch commits, like the Base of a write, and leaves the
+// record as it is: it makes no version, and two batches that check one record
+// do not conflict.
+type Check struct {
+	Key     Key
+	Version Version // that must be current, be it a deletion; 0: the key is absent or deleted
+}
+
 // A Batch is committed as a whole or not at all.
 type Batch struct {
 	// ID names the intent, 1 to [MaxKey] bytes of UTF-8 without NUL. The same
-	// batch again changes nothing and returns the first position; another batch
-	// with the same ID is [ErrInvalid].
+	// batch again changes nothing and returns the first position, whether or not
+	// its bases and checks still hold; another batch with the same ID is
+	// [ErrInvalid].
 	ID string
 
 	Note   []byte  // the domain events: who, why, what
 	Writes []Write // 1 to [MaxWrites], of distinct keys
+	Checks []Check // at most [MaxChecks], of distinct keys, none of which is written
 }
 
 // A Record is one version of a key, as it was committed.
@@ -75,6 +86,7 @@ type Entry struct {
 const (
 	MaxKey    = 200       // bytes of a kind, of an ID, and of a batch's ID
 	MaxWrites = 16        // writes in a batch
+	MaxChecks = 16        // checks in a batch
 	MaxBatch  = 512 << 10 // bytes of all keys, data, the ID and the note of a batch
 	MaxKeys   = 64        // keys in one Get
 	MaxLimit  = 1000      // records or entries in one answer
@@ -92,14 +104,14 @@ const (
 //
 // Errors are these and no others, matched with errors.Is: [ErrInvalid] and
 // [ErrTooLarge] for what breaks the limits, [ErrConflict] as a [ConflictError]
-// about any one of the writes, [ErrTrimmed], [ErrClosed] after Close, the
+// about any one of the writes or checks, [ErrTrimmed], [ErrClosed] after Close, the
 // context's error if it ended the call, and [ErrUnavailable] for everything
 // else. A call whose context is done before it fails and has no effect. A Commit
 // that fails with [ErrUnavailable], or with the error of a context that ended
 // meanwhile, may have taken place: commit the same batch again to know.
 type Backend interface {
-	// Commit writes the batch if the Base of every write is current, and returns
-	// its position. A batch whose ID was committed before is not written again,
+	// Commit writes the batch if the Base of every write and the Version of every
+	// check is current, and returns its position. A batch whose ID was committed before is not written again,
 	// whatever became of its records since.
 	Commit(ctx context.Context, b Batch) (Pos, error)
 

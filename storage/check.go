@@ -6,6 +6,9 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"iter"
+	"math"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -23,12 +26,19 @@ func CheckBatch(b Batch) (Batch, error) {
 	if len(b.Writes) < 1 || len(b.Writes) > MaxWrites {
 		p.Add("writes", "out_of_range", len(b.Writes), fmt.Sprintf("1 to %d writes", MaxWrites))
 	}
+	if len(b.Checks) > MaxChecks {
+		p.Add("checks", "out_of_range", len(b.Checks), fmt.Sprintf("at most %d checks", MaxChecks))
+	}
 	out := Batch{ID: strings.Clone(b.ID), Note: bytes.Clone(b.Note)}
 	for i, w := range b.Writes[:min(len(b.Writes), MaxWrites)] {
 		size += len(w.Key.Kind) + len(w.Key.ID) + len(w.Data)
 		if !w.valid() || duplicate(b.Writes[:i], w.Key) { // paths are only made when there is something to say
 			w.check(fmt.Sprintf("writes[%d]", i), b.Writes[:i], &p)
 		}
+	}
+	for i, c := range b.Checks[:min(len(b.Checks), MaxChecks)] {
+		size += len(c.Key.Kind) + len(c.Key.ID)
+		c.check(i, b, &p)
 	}
 	if err := p.Err("storage"); err != nil {
 		return Batch{}, &invalidError{err, ErrInvalid}
@@ -43,7 +53,65 @@ func CheckBatch(b Batch) (Batch, error) {
 		w.Data, w.Due = bytes.Clone(w.Data), RoundDue(w.Due)
 		out.Writes[i] = w
 	}
+	for _, c := range b.Checks {
+		out.Checks = append(out.Checks, Check{Key{strings.Clone(c.Key.Kind), strings.Clone(c.Key.ID)}, c.Version})
+	}
 	return out, nil
+}
+
+// check reports what is wrong with the i-th check of a batch.
+func (c Check) check(i int, b Batch, p *sre.Problems) {
+	again := slices.ContainsFunc(b.Checks[:i], func(before Check) bool { return before.Key == c.Key })
+	written := duplicate(b.Writes, c.Key)
+	if validName(c.Key.Kind) && validName(c.Key.ID) && !again && !written {
+		return
+	}
+	path := fmt.Sprintf("checks[%d].key", i)
+	checkName(p, path+".kind", c.Key.Kind)
+	checkName(p, path+".id", c.Key.ID)
+	if again {
+		p.Add(path, "duplicate", c.Key, "each key once")
+	}
+	if written {
+		p.Add(path, "written", c.Key, "a key that the batch does not write; the base of a write is its check")
+	}
+}
+
+// Keys yields the keys on which it depends whether a batch can be committed:
+// those that it writes, then those that it checks.
+func (b Batch) Keys() iter.Seq[Key] {
+	return func(yield func(Key) bool) {
+		for i := range b.Writes {
+			if !yield(b.Writes[i].Key) {
+				return
+			}
+		}
+		for i := range b.Checks {
+			if !yield(b.Checks[i].Key) {
+				return
+			}
+		}
+	}
+}
+
+// Conflict returns a [ConflictError] about a write or a check of a checked batch
+// that does not go with the current versions, or nil if the batch can be
+// committed. current returns the last version of a key and whether it is one
+// that exists, which is neither absent (0) nor a deletion. Every backend asks
+// it, while nothing else can commit.
+func (b Batch) Conflict(current func(Key) (v Version, exists bool)) error {
+	for i := range b.Writes {
+		w := &b.Writes[i]
+		if v, exists := current(w.Key); w.Base != v && (w.Base != 0 || exists) || w.Delete && !exists {
+			return &ConflictError{w.Key, w.Base, v}
+		}
+	}
+	for _, c := range b.Checks {
+		if v, exists := current(c.Key); c.Version != v && (c.Version != 0 || exists) {
+			return &ConflictError{c.Key, c.Version, v}
+		}
+	}
+	return nil
 }
 
 func (w *Write) valid() bool {
@@ -163,11 +231,15 @@ func CheckHistory(key Key, limit int) error {
 type Digest [sha256.Size]byte
 
 // Digest returns the SHA-256 of everything in a checked batch but its ID. Two
-// batches with the same ID are the same intent if their digests are equal.
+// batches with the same ID are the same intent if their digests are equal. The
+// digest of a batch without checks is what it was before there were any.
 func (b Batch) Digest() Digest {
 	size := 16 + len(b.Note)
 	for _, w := range b.Writes {
 		size += 64 + len(w.Key.Kind) + len(w.Key.ID) + len(w.Data)
+	}
+	for _, c := range b.Checks {
+		size += 32 + len(c.Key.Kind) + len(c.Key.ID)
 	}
 	// One buffer and one pass are twice as fast as many small writes.
 	buf := make([]byte, 0, size)
@@ -184,8 +256,19 @@ func (b Batch) Digest() Digest {
 		buf = append(buf, flag(!w.Due.IsZero()), flag(w.Delete))
 		buf = binary.BigEndian.AppendUint64(buf, due)
 	}
+	if len(b.Checks) > 0 {
+		buf = binary.BigEndian.AppendUint64(buf, noLength) // not another write
+	}
+	for _, c := range b.Checks {
+		buf = appendText(buf, c.Key.Kind)
+		buf = appendText(buf, c.Key.ID)
+		buf = binary.BigEndian.AppendUint64(buf, uint64(c.Version))
+	}
 	return sha256.Sum256(buf)
 }
+
+// noLength is what no text has as its length.
+const noLength = math.MaxUint64
 
 // appendText appends a text so that where it ends is part of it.
 func appendText[T string | []byte](buf []byte, text T) []byte {

@@ -23,8 +23,8 @@ type Consumer struct {
 
 	// Handle returns what follows from an entry, or nothing. It may run again
 	// for the same entry after a crash or a conflict and must have no effect of
-	// its own. Its Writes carry their own Base; at most MaxWrites-1 of them. If
-	// one is not current, Handle is asked again. An error ends Run.
+	// its own. Its Writes and Checks carry their own versions; at most MaxWrites-1
+	// writes. If one is not current, Handle is asked again. An error ends Run.
 	Handle func(ctx context.Context, e Entry) (Change, error)
 }
 

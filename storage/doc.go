@@ -7,7 +7,10 @@
 // a change. It has a [Key], a [Version] that counts 1, 2, 3, ... and optionally
 // an instant at which it is due. A [Batch] writes up to [MaxWrites] records,
 // each on the condition that its version is still the one that the writer saw,
-// and carries a note: the domain events that led there. Batches are numbered 1,
+// and carries a note: the domain events that led there. It may check up to
+// [MaxChecks] further records, which must be at a version but are not written: a
+// worker that claims a page checks the incident that wants it, so that the claim
+// fails once the incident was acknowledged. Batches are numbered 1,
 // 2, 3, ... without gaps, and each appears in the log as one [Entry]; folding
 // the notes gives the snapshots. A batch has an ID, and committing the same ID
 // again changes nothing and returns the first position, so an unknown outcome is

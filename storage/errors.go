@@ -8,7 +8,8 @@ import (
 
 // The errors of a [Backend].
 var (
-	// ErrConflict: the Base of a write is not current. See [ConflictError].
+	// ErrConflict: the Base of a write, or the Version of a check, is not current.
+	// See [ConflictError].
 	ErrConflict = errors.New("storage: conflict")
 	// ErrInvalid: the input breaks a rule of the contract, or an ID was used for
 	// another batch. The error carries every problem.
@@ -24,7 +25,8 @@ var (
 	ErrUnavailable = errors.New("storage: unavailable")
 )
 
-// A ConflictError says which write was based on a version that is not current.
+// A ConflictError says which write or check was based on a version that is not
+// current. No batch writes and checks one key, so Key tells which it was.
 type ConflictError struct {
 	Key           Key
 	Base, Current Version
@@ -32,7 +34,7 @@ type ConflictError struct {
 
 // Error names the key and both versions.
 func (e *ConflictError) Error() string {
-	return fmt.Sprintf("storage: conflict: %s is at version %d, the write is based on %d", e.Key, e.Current, e.Base)
+	return fmt.Sprintf("storage: conflict: %s is at version %d, the batch is based on %d", e.Key, e.Current, e.Base)
 }
 
 // Is makes errors.Is(err, ErrConflict) hold.

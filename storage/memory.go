@@ -89,6 +89,14 @@ func (m *memory) current(k Key) Record {
 	return Record{Key: k}
 }
 
+// version returns the current version of a key and whether it exists.
+func (m *memory) version(k Key) (Version, bool) {
+	if v := m.versions(k); v != nil {
+		return v.current.Version, v.current.Exists()
+	}
+	return 0, false
+}
+
 // memoryLog is the log, in chunks, so that growing moves nothing.
 type memoryLog struct {
 	first  Pos // that is kept
@@ -159,11 +167,8 @@ func (m *memory) Commit(ctx context.Context, b Batch) (Pos, error) {
 		}
 		return pos, nil
 	}
-	for _, w := range b.Writes {
-		current := m.current(w.Key)
-		if w.Base != current.Version && !(w.Base == 0 && current.Deleted) || w.Delete && current.Deleted {
-			return 0, &ConflictError{w.Key, w.Base, current.Version}
-		}
+	if err := b.Conflict(m.version); err != nil {
+		return 0, err
 	}
 	pos := m.log.last() + 1
 	entry := Entry{Pos: pos, ID: b.ID, Note: b.Note, Records: make([]Record, len(b.Writes))}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"time"
 )
 
@@ -71,13 +72,14 @@ func pause(ctx context.Context, attempt int) error {
 type Change struct {
 	Note   []byte
 	Writes []Write // none: nothing is committed
+	Checks []Check // further conditions, about records that are not written
 }
 
 // batch returns the batch that makes the change, with the ID of [BatchID]. Its
 // intent comprises the change: another process may decide otherwise about the
 // same version, which is a conflict and no reuse of an ID.
 func (c Change) batch(key Key, base Version, intent string) Batch {
-	b := Batch{Note: c.Note, Writes: c.Writes}
+	b := Batch{Note: c.Note, Writes: c.Writes, Checks: c.Checks}
 	digest := b.Digest()
 	b.ID = BatchID(key, base, intent+" "+string(digest[:]))
 	return b
@@ -85,11 +87,13 @@ func (c Change) batch(key Key, base Version, intent string) Batch {
 
 // Update reads the current records of keys, of which there is at least one,
 // lets decide make a change of them, and commits it on the condition that all
-// records it writes are still as they were read. After a conflict it reads and
+// records it writes or checks are still as they were read. Those that it neither
+// writes nor checks may change meanwhile. After a conflict it reads and
 // decides again, up to [MaxAttempts] times, then it fails with [ErrConflict].
 //
 // decide may run several times and must have no effect of its own. Its Writes
-// may name any keys; Base is filled in for those among keys. intent says what is
+// and Checks may name any keys; Base and Version are filled in for those among
+// keys. intent says what is
 // being done, such as the ID of a request, and makes the ID of the batch with
 // the keys, their versions and the change: two decisions of one intent that make
 // the same change of the same versions are one.
@@ -119,6 +123,11 @@ func (s *Store) Update(ctx context.Context, intent string, keys []Key, decide fu
 				if w.Key == k {
 					change.Writes[i].Base = records[j].Version
 				}
+			}
+		}
+		for i, c := range change.Checks {
+			if j := slices.Index(keys, c.Key); j >= 0 {
+				change.Checks[i].Version = records[j].Version
 			}
 		}
 		pos, err := s.Commit(ctx, change.batch(keys[0], records[0].Version, intent))

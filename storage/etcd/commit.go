@@ -22,6 +22,9 @@ const (
 	writeOps = 4 // the head, the version, the timer before and the timer after
 	seqOps   = 1
 
+	batchReads = 1 // the batch ID
+	keyReads   = 2 // of what is written or checked: the head, or what ended it
+
 	maxGroup = (maxOps - seqOps) / (batchOps + writeOps)
 
 	// maxContended is how often a transaction is tried while other processes
@@ -55,14 +58,15 @@ func (d *DB) commitGroup(group []storage.Batch) []groupcommit.Result {
 
 // fit returns how many of the batches go into one transaction, at least one.
 func fit(group []storage.Batch) int {
-	ops, bytes := seqOps, 0
+	ops, reads, bytes := seqOps, seqOps, 0
 	for n, b := range group {
 		ops += batchOps + writeOps*len(b.Writes)
+		reads += batchReads + keyReads*(len(b.Writes)+len(b.Checks))
 		bytes += 2 * len(b.Note) // data and keys stand in the head and in the log
 		for _, w := range b.Writes {
 			bytes += 2*len(w.Data) + 4*storage.MaxKey
 		}
-		if n > 0 && (ops > maxOps || bytes > maxBytes) {
+		if n > 0 && (ops > maxOps || reads > maxOps || bytes > maxBytes) {
 			return n
 		}
 	}
@@ -101,8 +105,8 @@ func repeat(err error, n int) []groupcommit.Result {
 }
 
 // try reads what the batches depend on and commits on the condition that seq
-// is unchanged. Every commit writes seq, so then no record, no batch ID and no
-// timer has changed either. If seq did change, the same transaction has read
+// is unchanged. Every commit writes seq, so then no record that is written or
+// checked, no batch ID and no timer has changed either. If seq did change, the same transaction has read
 // the new state. An error leaves open whether the batches were committed; trying
 // again is safe because it finds their IDs.
 func (d *DB) try(ctx context.Context, batches []storage.Batch) ([]groupcommit.Result, error) {
@@ -134,10 +138,10 @@ func (d *DB) reads(batches []storage.Batch) []clientv3.Op {
 	seen := map[storage.Key]bool{}
 	for _, b := range batches {
 		ops = append(ops, clientv3.OpGet(d.keys.batch(b.ID)))
-		for _, w := range b.Writes {
-			if !seen[w.Key] {
-				seen[w.Key] = true
-				ops = append(ops, clientv3.OpGet(d.keys.head(w.Key)), clientv3.OpGet(d.keys.gone(w.Key)))
+		for k := range b.Keys() {
+			if !seen[k] {
+				seen[k] = true
+				ops = append(ops, clientv3.OpGet(d.keys.head(k)), clientv3.OpGet(d.keys.gone(k)))
 			}
 		}
 	}
@@ -244,16 +248,19 @@ func (p *plan) batch(b storage.Batch) (storage.Pos, error) {
 	if ok {
 		return ref.pos, nil
 	}
-	entry := storage.Entry{Pos: p.last + 1, ID: b.ID, Note: b.Note, Records: make([]storage.Record, len(b.Writes))}
-	for i, w := range b.Writes {
-		now, err := p.head(w.Key)
-		if err != nil {
+	now := make(map[storage.Key]storage.Record, len(b.Writes)+len(b.Checks))
+	for k := range b.Keys() {
+		if now[k], err = p.head(k); err != nil {
 			return 0, err
 		}
-		if w.Base != now.Version && !(w.Base == 0 && now.Deleted) || w.Delete && now.Deleted {
-			return 0, &storage.ConflictError{Key: w.Key, Base: w.Base, Current: now.Version}
-		}
-		entry.Records[i] = storage.Record{Key: w.Key, Version: now.Version + 1, Pos: entry.Pos, Data: w.Data, Due: w.Due, Deleted: w.Delete}
+	}
+	err = b.Conflict(func(k storage.Key) (storage.Version, bool) { return now[k].Version, now[k].Exists() })
+	if err != nil {
+		return 0, err
+	}
+	entry := storage.Entry{Pos: p.last + 1, ID: b.ID, Note: b.Note, Records: make([]storage.Record, len(b.Writes))}
+	for i, w := range b.Writes {
+		entry.Records[i] = storage.Record{Key: w.Key, Version: now[w.Key].Version + 1, Pos: entry.Pos, Data: w.Data, Due: w.Due, Deleted: w.Delete}
 	}
 	p.last = entry.Pos
 	p.batches[b.ID] = batchRef{entry.Pos, digest}

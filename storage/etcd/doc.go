@@ -27,7 +27,8 @@
 // disk but with a round trip among the nodes, and one that writes, with an fsync
 // on a majority. The second holds for each write the record, its version and up
 // to two timer keys, and for the batch its log entry and its ID: at most 67 of
-// the 128 operations that etcd allows, and 1.1 of 1.5 MiB for the largest batch.
+// the 128 operations that etcd allows, as the first reads at most 66 (two keys
+// for each record that is written or checked), and 1.1 of 1.5 MiB for the largest batch.
 // It is conditional on seq, which every commit changes; if another process got
 // ahead, it returns the new state and is tried again, up to 64 times. Within a
 // process callers share transactions, 21 small batches in each (groupcommit).

@@ -14,15 +14,36 @@ import (
 	"github.com/sre-sdk/sre/storage/postgres"
 )
 
-// lockOut takes the lock of all writers, as a second process does for as long
-// as its transaction lasts, and returns what releases it.
-func lockOut(t *testing.T, schema string) (release func()) {
+// eventually waits until a condition holds.
+func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	conn, err := pgx.ConnectConfig(t.Context(), config(t).ConnConfig)
-	if err != nil {
+	for deadline := time.Now().Add(20 * time.Second); !holds(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited in vain until %s", what)
+		}
+	}
+}
+
+// counted returns the number that a statement selects.
+func counted(t *testing.T, conn *pgx.Conn, statement string, args ...any) (n int) {
+	t.Helper()
+	if err := conn.QueryRow(t.Context(), statement, args...).Scan(&n); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = conn.Close(context.Background()) })
+	return n
+}
+
+// A lockOut has the lock of all writers, as a second process does for as long as
+// its transaction lasts.
+type lockOut struct {
+	*testing.T
+	conn    *pgx.Conn
+	release func()
+}
+
+func newLockOut(t *testing.T, schema string) lockOut {
+	t.Helper()
+	conn := connect(t)
 	tx, err := conn.Begin(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -30,25 +51,25 @@ func lockOut(t *testing.T, schema string) (release func()) {
 	if _, err := tx.Exec(t.Context(), "select pos from "+quoted(schema)+".store for update"); err != nil {
 		t.Fatal(err)
 	}
-	return func() { _ = tx.Rollback(context.Background()) }
+	return lockOut{t, conn, func() { _ = tx.Rollback(context.Background()) }}
 }
 
-// inOneGroup commits batches such that they share a transaction, and returns
-// their errors.
-func inOneGroup(t *testing.T, db *postgres.DB, schema string, batches ...storage.Batch) []error {
+// waitForQueue waits until a writer stands before the lock.
+func (l lockOut) waitForQueue() {
+	l.Helper()
+	const blocked = "select count(*) from pg_stat_activity where pg_backend_pid() = any(pg_blocking_pids(pid))"
+	eventually(l.T, "a commit waits for the lock", func() bool { return counted(l.T, l.conn, blocked) > 0 })
+}
+
+// connect makes a connection of the test's own.
+func connect(t *testing.T) *pgx.Conn {
 	t.Helper()
-	release := lockOut(t, schema)
-	var wg sync.WaitGroup
-	wg.Go(func() { commit(t, db, one("first")) })
-	time.Sleep(20 * time.Millisecond) // now it waits for the lock, and others for it
-	errs := make([]error, len(batches))
-	for i, b := range batches {
-		wg.Go(func() { _, errs[i] = db.Commit(t.Context(), b) })
+	conn, err := pgx.ConnectConfig(t.Context(), config(t).ConnConfig)
+	if err != nil {
+		t.Fatal(err)
 	}
-	time.Sleep(20 * time.Millisecond)
-	release()
-	wg.Wait()
-	return errs
+	t.Cleanup(func() { _ = conn.Close(context.Background()) })
+	return conn
 }
 
 func TestConflictLeavesTheRestOfItsGroupAlone(t *testing.T) {
@@ -56,16 +77,16 @@ func TestConflictLeavesTheRestOfItsGroupAlone(t *testing.T) {
 	db := open(t, config(t), o)
 	stale := one("stale")
 	stale.Writes[0].Base = 5
-	errs := inOneGroup(t, db, o.Schema, one("a"), stale, one("b"), one("c"))
-	for i, err := range errs {
-		if i != 1 && err != nil {
-			t.Errorf("batch %d: %v", i, err)
+	results := postgres.CommitGroup(db, one("a"), stale, one("b"), one("c"))
+	for i, want := range []storage.Pos{1, 0, 2, 3} {
+		if got := results[i]; got.Pos != want || (got.Err == nil) != (i != 1) {
+			t.Errorf("batch %d: position %d, %v; want %d", i, got.Pos, got.Err, want)
 		}
 	}
-	if !errors.Is(errs[1], storage.ErrConflict) {
-		t.Errorf("stale batch: %v, want ErrConflict", errs[1])
+	if err := results[1].Err; !errors.Is(err, storage.ErrConflict) {
+		t.Errorf("stale batch: %v, want ErrConflict", err)
 	}
-	checkDense(t, db, 4)
+	checkDense(t, db, 3)
 }
 
 // checkDense checks that the log has so many entries and no gap.
@@ -89,22 +110,22 @@ func TestBatchThatTheServerRefusesLeavesTheRestOfItsGroupAlone(t *testing.T) {
 	o := postgres.Options{Schema: newSchema()}
 	db := open(t, config(t), o)
 	execute(t, "alter table "+quoted(o.Schema)+".versions add check (id <> 'poison')")
-	errs := inOneGroup(t, db, o.Schema, one("a"), one("poison"), one("b"))
-	if errs[0] != nil || errs[2] != nil || !errors.Is(errs[1], storage.ErrUnavailable) {
-		t.Errorf("errors %v, want only the second to be ErrUnavailable", errs)
+	r := postgres.CommitGroup(db, one("a"), one("poison"), one("b"))
+	if r[0].Err != nil || r[2].Err != nil || !errors.Is(r[1].Err, storage.ErrUnavailable) {
+		t.Errorf("results %v, want only the second to be ErrUnavailable", r)
 	}
-	checkDense(t, db, 3)
+	checkDense(t, db, 2)
 }
 
 func TestLockThatIsHeldTooLongIsUnavailableAndHasNoEffect(t *testing.T) {
 	o := postgres.Options{Schema: newSchema(), Timeout: 100 * time.Millisecond}
 	db := open(t, config(t), o)
-	release := lockOut(t, o.Schema)
+	lock := newLockOut(t, o.Schema)
 	_, err := db.Commit(t.Context(), one("a"))
 	if !errors.Is(err, storage.ErrUnavailable) || errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("%v, want ErrUnavailable and not the error of a context that the caller has not", err)
 	}
-	release()
+	lock.release()
 	if pos := commit(t, db, one("b")); pos != 1 {
 		t.Errorf("position %d, want 1", pos)
 	}
@@ -113,13 +134,13 @@ func TestLockThatIsHeldTooLongIsUnavailableAndHasNoEffect(t *testing.T) {
 func TestCloseFinishesTheGroupUnderWay(t *testing.T) {
 	o := postgres.Options{Schema: newSchema()}
 	db := open(t, config(t), o)
-	release := lockOut(t, o.Schema)
+	lock := newLockOut(t, o.Schema)
 	committed := make(chan error, 1)
 	go func() {
 		_, err := db.Commit(t.Context(), one("a"))
 		committed <- err
 	}()
-	time.Sleep(20 * time.Millisecond)
+	lock.waitForQueue()
 	closed := make(chan struct{})
 	go func() {
 		_ = db.Close()
@@ -130,7 +151,7 @@ func TestCloseFinishesTheGroupUnderWay(t *testing.T) {
 		t.Error("Close did not wait")
 	case <-time.After(50 * time.Millisecond):
 	}
-	release()
+	lock.release()
 	<-closed
 	if err := <-committed; err != nil {
 		t.Errorf("the commit under way: %v", err)
@@ -187,7 +208,10 @@ func TestWaitSeesOtherProcesses(t *testing.T) {
 				o.Poll = postgres.MaxPoll // too long for this test: the hint must do
 			}
 			writer, reader := open(t, config(t), o), open(t, config(t), o)
-			time.Sleep(100 * time.Millisecond) // let it listen
+			if conn := connect(t); notify {
+				const listening = "select count(*) from pg_stat_activity where query = 'listen ' || $1 and state = 'idle'"
+				eventually(t, "both listen", func() bool { return counted(t, conn, listening, quoted(o.Schema)) == 2 })
+			}
 			var longest time.Duration
 			for i := range 3 {
 				after := storage.Pos(i)
@@ -201,7 +225,7 @@ func TestWaitSeesOtherProcesses(t *testing.T) {
 					}
 					woken <- time.Now()
 				}()
-				time.Sleep(50 * time.Millisecond)
+				eventually(t, "the reader waits", func() bool { return postgres.Waiting(reader) })
 				commit(t, writer, one(fmt.Sprint(i)))
 				start := time.Now()
 				longest = max(longest, (<-woken).Sub(start))
@@ -219,7 +243,7 @@ func TestWaitReportsAServerThatIsGone(t *testing.T) {
 	db := open(t, c, o)
 	waited := make(chan error, 1)
 	go func() { waited <- db.Wait(t.Context(), 0) }()
-	time.Sleep(20 * time.Millisecond)
+	eventually(t, "it waits", func() bool { return postgres.Waiting(db) })
 	p.close()
 	select {
 	case err := <-waited:

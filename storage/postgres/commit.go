@@ -113,10 +113,10 @@ func (db *DB) ask(ctx context.Context, conn *pgxpool.Conn, group []storage.Batch
 	seen := make(map[storage.Key]bool, n)
 	for _, b := range group {
 		ids = append(ids, b.ID)
-		for _, w := range b.Writes {
-			if !seen[w.Key] {
-				seen[w.Key] = true
-				kinds, keys = append(kinds, w.Key.Kind), append(keys, w.Key.ID)
+		for k := range b.Keys() {
+			if !seen[k] {
+				seen[k] = true
+				kinds, keys = append(kinds, k.Kind), append(keys, k.ID)
 			}
 		}
 	}

@@ -76,7 +76,8 @@ func TestServerThatIsKilledLosesNothing(t *testing.T) {
 		c.resume = make(chan struct{})
 		c.mu.Unlock()
 	}
-	time.Sleep(50 * time.Millisecond)
+	acked := c.acknowledged()
+	eventually(t, "the writers go on after the last crash", func() bool { return c.acknowledged() > acked })
 	c.mu.Lock()
 	c.over = true
 	c.mu.Unlock()
@@ -125,6 +126,13 @@ func (c *crash) ack(id string, pos storage.Pos) bool {
 	return c.over
 }
 
+// acknowledged returns how many batches were.
+func (c *crash) acknowledged() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.acked)
+}
+
 // park waits until the server is back.
 func (c *crash) park(id string) {
 	c.mu.Lock()
@@ -136,17 +144,11 @@ func (c *crash) park(id string) {
 }
 
 func (c *crash) waitForWriters() {
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {
+	eventually(c.T, "every writer has noticed", func() bool {
 		c.mu.Lock()
-		n := c.stopped
-		c.mu.Unlock()
-		if n == crashWriters {
-			return
-		}
-		if time.Now().After(deadline) {
-			c.Fatalf("%d of %d writers noticed", n, crashWriters)
-		}
-	}
+		defer c.mu.Unlock()
+		return c.stopped == crashWriters
+	})
 }
 
 // entries returns the log, by ID, and how many entries stand there twice.

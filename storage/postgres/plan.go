@@ -148,11 +148,12 @@ func (s *state) decide(b storage.Batch) (pos storage.Pos, fresh bool, err error)
 		}
 		return c.pos, false, nil
 	}
-	for _, w := range b.Writes {
-		head := s.heads[w.Key]
-		if w.Base != head.version && !(w.Base == 0 && head.deleted) || w.Delete && head.deleted {
-			return 0, false, &storage.ConflictError{Key: w.Key, Base: w.Base, Current: head.version}
-		}
+	err = b.Conflict(func(k storage.Key) (storage.Version, bool) {
+		head := s.heads[k]
+		return head.version, head.version > 0 && !head.deleted
+	})
+	if err != nil {
+		return 0, false, err
 	}
 	return s.pos + 1, true, nil
 }

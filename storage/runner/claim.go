@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
+	"iter"
 	"time"
 
 	"github.com/sre-sdk/sre/storage"
@@ -17,17 +17,31 @@ const page = 64
 
 // A plan is what is to be done about the effects that were found due.
 type plan struct {
-	claims []claim         // to be performed
-	tell   []claim         // performed or given up, but the machine was not told
+	claims []*claim        // to be performed, or the machine to be told of
 	forget []storage.Write // done, and kept for long enough
 	held   []held
 	queued map[string]int // by type, how many are held because all slots are busy
 }
 
-// A claim is an effect with its record; one that is to be performed has a slot.
+// A claim is an effect with its record; one that work is to be begun on has a
+// slot.
 type claim struct {
-	rec storage.Record
-	e   effectRecord
+	rec    storage.Record
+	e      effectRecord
+	begun  bool
+	unread error // why Wanted could not be asked, a moment ago
+}
+
+// tellingSlot names the slots of what tells the machine of outcomes, as no type
+// of effects is named.
+const tellingSlot = ""
+
+// slot names the slots of which the claim takes one.
+func (c *claim) slot() string {
+	if c.e.Status == statusTelling {
+		return tellingSlot
+	}
+	return c.e.Effect.Type
 }
 
 // A held effect cannot be performed here and now.
@@ -40,8 +54,8 @@ type held struct {
 }
 
 // claimDue does what is due about effects: it claims as many as have a slot and
-// starts performing them, tells the machine of outcomes, and expands and
-// forgets records.
+// starts performing them, or telling the machine of their outcomes, and expands
+// and forgets records.
 func (w *worker[S, I]) claimDue(ctx context.Context) (next time.Time, err error) {
 	records, next, err := w.due(ctx, w.effectKind(), w.look)
 	if err != nil {
@@ -51,8 +65,7 @@ func (w *worker[S, I]) claimDue(ctx context.Context) (next time.Time, err error)
 	for _, rec := range records {
 		err = errors.Join(err, w.plan(ctx, &p, rec))
 	}
-	err = errors.Join(err, w.claim(ctx, p.claims), w.commitEach(ctx, "forget", p.forget, func(int) {}))
-	w.parallel(len(p.tell), func(i int) { w.tell(ctx, p.tell[i]) })
+	err = errors.Join(err, w.claim(ctx, &p), w.commitEach(ctx, "forget", p.forget, func(int) {}))
 	full, slow := len(records) == w.look, 0
 	w.seen = make(map[storage.Key]claim, len(p.held))
 	for _, h := range p.held {
@@ -94,7 +107,7 @@ func (w *worker[S, I]) plan(ctx context.Context, p *plan, rec storage.Record) er
 			w.holdForeign(p, c, err)
 		}
 	case e.Status == statusTelling:
-		p.tell = append(p.tell, c)
+		w.planSlot(p, c)
 	case e.Status == statusPending:
 		w.planPending(p, c)
 	default:
@@ -109,7 +122,7 @@ func (w *worker[S, I]) decodeClaim(rec storage.Record) (claim, error) {
 		return c, nil
 	}
 	e, err := decodeEffect(rec.Data)
-	return claim{rec, e}, err
+	return claim{rec: rec, e: e}, err
 }
 
 func (w *worker[S, I]) planPending(p *plan, c claim) {
@@ -122,8 +135,21 @@ func (w *worker[S, I]) planPending(p *plan, c claim) {
 		p.held = append(p.held, held{claim: c, until: until, slow: true, putOff: until})
 		return
 	}
+	if b, ok := w.blind[c.e.Of]; ok && b.until.After(now) {
+		c.unread = b.err
+	}
+	if c.unread != nil { // as it was a moment ago
+		w.holdForeign(p, c, c.unread)
+		return
+	}
+	w.planSlot(p, c)
+}
+
+// planSlot begins work on an effect if a slot is free, else holds it.
+func (w *worker[S, I]) planSlot(p *plan, c claim) {
+	now, name := w.now(), c.slot()
 	if w.slots.take(name, now) {
-		p.claims = append(p.claims, c)
+		p.claims = append(p.claims, &c)
 		return
 	}
 	p.queued[name]++
@@ -147,52 +173,6 @@ func (w *worker[S, I]) holdForeign(p *plan, c claim, err error) {
 	p.held = append(p.held, held{claim: c, err: err, slow: true, until: c.rec.Due.Add(stuckPause), putOff: w.now().Add(stuckPause)})
 }
 
-// claim moves the due times of effects to the end of their leases, and performs
-// those for which that worked. A claim that is under way when Run is stopped
-// ends: broken off it would delay the effect by a lease.
-func (w *worker[S, I]) claim(ctx context.Context, claims []claim) error {
-	var writes []storage.Write
-	started := make([]bool, len(claims))
-	until := storage.RoundDue(w.now().Add(w.c.Lease))
-	for i := range claims {
-		c := &claims[i]
-		w.late("effect", c.rec)
-		c.e.Attempt++
-		writes = append(writes, storage.Write{Key: c.rec.Key, Base: c.rec.Version, Data: encodeEffect(c.e), Due: until})
-	}
-	err := ctx.Err()
-	if err == nil {
-		err = w.commitEach(w.handling, "claim", writes, func(i int) {
-			started[i] = true
-			c := claims[i]
-			c.rec.Version, c.rec.Due = c.rec.Version+1, until
-			w.start(c)
-		})
-	}
-	for i, c := range claims {
-		if !started[i] {
-			w.slots.free(c.e.Effect.Type, w.now(), w.now())
-		}
-	}
-	return err
-}
-
-// start performs a claimed effect. When the lease ends before the handler does,
-// the slot is given to others: a handler that hangs must not stop them.
-func (w *worker[S, I]) start(c claim) {
-	w.running.Go(func() {
-		began := w.now()
-		free := sync.OnceFunc(func() { w.slots.free(c.e.Effect.Type, began, w.now()) })
-		defer free()
-		lease := time.AfterFunc(c.rec.Due.Sub(w.now()), func() {
-			w.failed(fmt.Errorf("runner: the handler of effect %s did not end within its lease of %s", c.e.Effect.ID, w.c.Lease))
-			free()
-		})
-		defer lease.Stop()
-		w.perform(c.rec, c.e)
-	})
-}
-
 // putOff moves held effects out of the way of others: all that are in it if the
 // queue is clogged, else those that no program could perform for stuckPause. It
 // returns how many it moved.
@@ -206,7 +186,7 @@ func (w *worker[S, I]) putOff(ctx context.Context, all []held, clogged bool) (mo
 			continue
 		}
 		write := storage.Write{Key: h.rec.Key, Base: h.rec.Version, Data: h.rec.Data, Due: h.putOff}
-		if h.e.Status == statusPending && h.err != nil { // it has no handler, which is a failure like another
+		if h.e.Status == statusPending && h.err != nil && h.unread == nil { // it has no handler, which is a failure like another
 			h.e.Attempt++
 			h.e.failed(h.err)
 			if h.e.Attempt >= w.c.MaxAttempts {
@@ -221,7 +201,7 @@ func (w *worker[S, I]) putOff(ctx context.Context, all []held, clogged bool) (mo
 		if h := of[i]; h.err != nil {
 			w.failed(fmt.Errorf("%s is put off for %s: %w", h.rec.Key, stuckPause, h.err))
 		} else if h.until.IsZero() {
-			w.behind[h.e.Effect.Type]++
+			w.behind[h.slot()]++
 		}
 	})
 	return moved, err
@@ -230,19 +210,34 @@ func (w *worker[S, I]) putOff(ctx context.Context, all []held, clogged bool) (mo
 // batchRoom is what a batch holds beside its writes.
 const batchRoom = 1 << 10
 
+// batches yields the ranges of n writes that go into one batch each. size says
+// how many bytes a write takes.
+func batches(n int, size func(i int) int) iter.Seq2[int, int] {
+	return func(yield func(start, end int) bool) {
+		for start, end := 0, 0; start < n; start = end {
+			for total := batchRoom; end < n && end-start < storage.MaxWrites; end++ {
+				if total += size(end); end > start && total > storage.MaxBatch {
+					break
+				}
+			}
+			if !yield(start, end) {
+				return
+			}
+		}
+	}
+}
+
 // commitEach commits writes that do not depend on each other, as many in a batch
 // as fit, and calls done for each that was committed. It leaves out those whose
 // base is not current: somebody else was faster.
 func (w *worker[S, I]) commitEach(ctx context.Context, intent string, writes []storage.Write, done func(i int)) error {
-	for start := 0; start < len(writes); {
-		batch, index, size := []storage.Write(nil), []int(nil), batchRoom
-		for ; start < len(writes) && len(batch) < storage.MaxWrites; start++ {
-			x := writes[start]
-			size += len(x.Key.Kind) + len(x.Key.ID) + len(x.Data)
-			if len(batch) > 0 && size > storage.MaxBatch {
-				break
-			}
-			batch, index = append(batch, x), append(index, start)
+	size := func(i int) int {
+		return len(writes[i].Key.Kind) + len(writes[i].Key.ID) + len(writes[i].Data)
+	}
+	for start, end := range batches(len(writes), size) {
+		batch, index := writes[start:end], make([]int, end-start)
+		for i := range index {
+			index[i] = start + i
 		}
 		for len(batch) > 0 {
 			err := w.commitEffect(ctx, intent, batch...)

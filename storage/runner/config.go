@@ -29,7 +29,8 @@ type Config[S, I any] struct {
 	// hangs holds back its own effects only. Default: 8.
 	Concurrency int
 
-	// Timeout bounds one call of a handler, through its context. Default: 30 s.
+	// Timeout bounds one call of a handler, or of Machine.Prepare, through its
+	// context. Default: 30 s.
 	Timeout time.Duration
 
 	// Lease is for how long a claim holds: after it another process may perform
@@ -51,6 +52,12 @@ type Config[S, I any] struct {
 	// effect of the same ID that comes later is performed again. Default: 24 h.
 	KeepDone time.Duration
 
+	// KeepEnded is for how long a state that Machine.Ended reports is kept after
+	// its latest step. It should exceed what inputs may be late by and what its
+	// last effects may take, whose results would begin a state anew. Default: 30
+	// days.
+	KeepEnded time.Duration
+
 	// Grace is how long running handlers have to end when Run is stopped, before
 	// their contexts are canceled. An effect whose handler fails then is due at
 	// once for another process. Default: 10 s.
@@ -71,6 +78,7 @@ type Config[S, I any] struct {
 type Hooks struct {
 	Stepped   func(id string, version storage.Version) // a state was committed
 	Performed func(e Effect, attempt int)              // an effect was done, recorded, and the machine told
+	Skipped   func(e Effect)                           // one was no longer wanted, and recorded without being performed
 	Retrying  func(e Effect, attempt int, err error)   // one failed and will be tried again
 	Dead      func(e Effect, err error)                // one became a dead letter; the text of the last failure
 	Refused   func(e Effect, err error)                // the machine refused to be told how one ended; it is recorded all the same
@@ -98,6 +106,9 @@ func (c Config[S, I]) withDefaults() Config[S, I] {
 	}
 	if c.KeepDone == 0 {
 		c.KeepDone = 24 * time.Hour
+	}
+	if c.KeepEnded == 0 {
+		c.KeepEnded = 30 * 24 * time.Hour
 	}
 	if c.Grace == 0 {
 		c.Grace = 10 * time.Second
@@ -162,8 +173,13 @@ func (c Config[S, I]) Validate() error {
 	if c.MaxAttempts < 1 {
 		p.Add("max_attempts", "out_of_range", c.MaxAttempts, "at least 1")
 	}
-	if c.KeepDone < 0 || c.Grace < 0 {
-		p.Add("keep_done", "out_of_range", min(c.KeepDone, c.Grace), "a positive duration, as grace")
+	for _, d := range []struct {
+		path string
+		d    time.Duration
+	}{{"keep_done", c.KeepDone}, {"keep_ended", c.KeepEnded}, {"grace", c.Grace}} {
+		if d.d < 0 {
+			p.Add(d.path, "out_of_range", d.d, "a positive duration")
+		}
 	}
 	return p.Err("runner")
 }

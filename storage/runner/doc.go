@@ -13,6 +13,9 @@
 //   - The machine is told of each outcome once, in the commit that records it.
 //     Where that is not possible, as after a deploy that cannot be read by this
 //     process, the outcome is recorded first and told later.
+//   - With Machine.Wanted, no claim of an effect stands in the log after the step
+//     that ended the wish for it: after an acknowledgement no page is begun, not
+//     even one that failed before or whose process died.
 //   - A missed instant loses nothing: what is owed is a function of the state.
 //   - An effect that keeps failing is never dropped: after MaxAttempts, or at
 //     once if its handler says [ErrPermanent], it becomes a dead letter, and the
@@ -33,10 +36,18 @@
 // to the end of a lease: exactly one worker wins, and if it dies another one
 // finds the effect due again. The receipt is written into the record.
 //
-// The note of each step holds the input and the instant, so that folding the
-// notes gives the state; see [Runner.Replay].
+// Where the machine has Wanted, the states of the effects that are to be claimed
+// are read first and asked, and the commit that claims checks that they are at
+// the same version still. Up to 16 effects share such a commit. If a state moved
+// meanwhile it is asked again, apart from the others. An effect that is not
+// wanted is recorded as done, with "skipped" in its record, on the same check.
 //
-// The record of an effect that was done is deleted after KeepDone. States are
-// never deleted, and the versions of all records grow with the log until
-// storage.Store.Trim drops old ones.
+// The note of each step holds the input and the instant, so that folding the
+// notes gives the state; see [Runner.Replay]. The input is the one that Prepare
+// completed, where the machine has it. Ticks are stepped apart from effects then,
+// so that a directory that hangs keeps no page from being sent.
+//
+// The record of an effect that was done is deleted after KeepDone, and a state
+// that Machine.Ended reports after KeepEnded; others stay. The versions of all
+// records grow with the log until storage.Store.Trim drops old ones.
 package runner

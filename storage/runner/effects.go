@@ -125,36 +125,31 @@ func (w *worker[S, I]) keep(rec storage.Record, e effectRecord, due time.Time) {
 	}
 }
 
-// conclude records how an effect ended and tells the machine. If it cannot be
-// told now, the outcome is recorded alone, so that the effect is not performed
-// again, and the machine is told later.
+// conclude records how an effect ended and tells the machine.
 func (w *worker[S, I]) conclude(rec storage.Record, e effectRecord) {
+	e.Status = statusTelling
+	w.tell(rec, e)
+}
+
+// tell tells the machine of an outcome and records that. If it cannot be told
+// now, the outcome is recorded alone, so that the effect is not performed again,
+// and the machine is told later.
+func (w *worker[S, I]) tell(rec storage.Record, e effectRecord) {
 	err := w.finish(w.recording, rec, e)
 	if err == nil || moved(err, rec.Key) {
 		return
 	}
 	w.failed(fmt.Errorf("%s: the machine is told later: %w", rec.Key, err))
-	e.Status = statusTelling
 	w.keep(rec, e, w.now().Add(tellPause(err)))
-}
-
-// tell tells the machine of an outcome that was recorded before.
-func (w *worker[S, I]) tell(ctx context.Context, c claim) {
-	err := w.finish(ctx, c.rec, c.e)
-	if err == nil || moved(err, c.rec.Key) || ctx.Err() != nil {
-		return
-	}
-	w.failed(fmt.Errorf("%s: the machine is told later: %w", c.rec.Key, err))
-	err = w.commitEffect(ctx, "tell later", storage.Write{Key: c.rec.Key, Base: c.rec.Version, Data: c.rec.Data, Due: w.now().Add(tellPause(err))})
-	if ignoreConflict(err) != nil {
-		w.failed(fmt.Errorf("%s: %w", c.rec.Key, err))
-	}
 }
 
 // tellPause is how long to wait before the machine is told again.
 func tellPause(err error) time.Duration {
-	if isStore(err) {
+	switch {
+	case isStore(err):
 		return storePause
+	case isUnprepared(err):
+		return preparePause
 	}
 	return stuckPause
 }
@@ -176,7 +171,8 @@ func (w *worker[S, I]) finish(ctx context.Context, rec storage.Record, e effectR
 	}
 	input, ok, err := w.result(e.Effect, outcome)
 	if err == nil && ok {
-		_, err = w.step(ctx, request[I]{id: e.Of, input: input, also: writes})
+		// What Prepare leaves of the lease is for recording the outcome.
+		_, err = w.step(ctx, request[I]{id: e.Of, input: input, also: writes, until: w.now().Add(rec.Due.Sub(w.now()) / 2)})
 	}
 	var refused *refusal
 	if errors.As(err, &refused) { // the machine does not want to hear of it; what happened happened

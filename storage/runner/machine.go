@@ -8,8 +8,8 @@ import (
 )
 
 // A Machine is a pure state machine with state S and input I, both encoded as
-// JSON, which they must survive unchanged. Its functions must be deterministic
-// and have no effect of their own. A panic in one is an error like one of the
+// JSON, which they must survive unchanged. Its functions, but for Prepare, must
+// be deterministic and have no effect of their own. A panic in one is an error like one of the
 // store: nothing is committed, and what a worker wanted is tried again.
 type Machine[S, I any] struct {
 	Kind string // of the state records; an ID as sre.ValidID has it
@@ -35,6 +35,41 @@ type Machine[S, I any] struct {
 	// stepped, for its effects are not valid or the state is too large, the
 	// outcome is recorded, and the machine told again and again until it can.
 	Result func(e Effect, outcome Outcome) (I, bool)
+
+	// Wanted, if not nil, reports whether an effect is still to be performed,
+	// judged by the current state; it is pure as Step is. It is asked before each
+	// claim, also of one that is tried again or was revived, and the claim commits
+	// only if that state is still the current one (storage.Check). So no claim of
+	// an effect stands in the log after the step that ended the wish for it; a
+	// handler whose claim stands before that step may run on.
+	//
+	// An effect that is not wanted is skipped: it is recorded as done, on the same
+	// condition, without being performed, Hooks.Skipped is called, and Result is
+	// not: the state knows what it does not want. It is not added again while its
+	// record is kept, so an effect that comes to be wanted again needs an ID of its
+	// own. If the state cannot be read, as of a newer schema, the effect is not
+	// claimed and left to others.
+	//
+	// Nil: all are wanted, and claims carry no check.
+	Wanted func(state S, e Effect) bool
+
+	// Prepare, if not nil, completes an input with facts from outside, such as who
+	// is on call, before it is stepped. What it returns is what Step gets and what
+	// the log keeps, so Replay gives the same state whatever the outside says
+	// later. It sees the state and the instant that Step will see. Unlike the
+	// others it may do I/O; ctx ends after Config.Timeout, which it must heed. It is
+	// called again after a conflict, and not for an input that is known by its key.
+	//
+	// An error refuses the input: Send returns it. For ticks and results it is
+	// reported through Hooks.Failed, and they are tried again some seconds later;
+	// the effect of such a result is recorded and not performed again.
+	Prepare func(ctx context.Context, state S, input I, now time.Time) (I, error)
+
+	// Ended, if not nil, reports whether nothing is to come of a state any more.
+	// One whose NextDue is zero, too, is deleted Config.KeepEnded after its latest
+	// step. An input that comes later begins from the zero S, and keys of earlier
+	// inputs are forgotten. Nil: states are kept for good.
+	Ended func(state S) bool
 }
 
 // An Effect is something to be done outside the store.

@@ -49,6 +49,7 @@ type effectRecord struct {
 	Attempt int      `json:"attempt"`           // how often it was claimed
 	Err     string   `json:"error,omitempty"`   // of the latest failure, bounded; none once it was performed
 	Receipt []byte   `json:"receipt,omitempty"` // once it was performed, bounded
+	Skipped bool     `json:"skipped,omitempty"` // done without being performed: it was no longer wanted
 	FanOut  []Effect `json:"fan_out,omitempty"` // what is still to be added
 }
 
@@ -108,8 +109,9 @@ type note struct {
 	Key    string          `json:"key,omitempty"` // of the input
 }
 
-func encodeNote[I any](req request[I], now time.Time) ([]byte, error) {
-	input, err := json.Marshal(req.input)
+// encodeNote returns the note of a request that was stepped with an input.
+func encodeNote[I any](req request[I], prepared I, now time.Time) ([]byte, error) {
+	input, err := json.Marshal(prepared)
 	if err != nil {
 		return nil, fmt.Errorf("runner: encoding an input: %w", err)
 	}

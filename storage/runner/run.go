@@ -33,7 +33,7 @@ func (r *Runner[S, I]) Run(ctx context.Context) error {
 	defer endRecording()
 	handling, endHandling := context.WithCancel(recording)
 	defer endHandling()
-	w := &worker[S, I]{Runner: r, handling: handling, recording: recording, slots: newSlots(r.c.Concurrency), look: page, behind: map[string]int{}}
+	w := &worker[S, I]{Runner: r, handling: handling, recording: recording, slots: newSlots(r.c.Concurrency), look: page, behind: map[string]int{}, blind: map[string]blind{}}
 	stop := context.AfterFunc(ctx, func() {
 		wait(recording, r.c.Grace)
 		endHandling()
@@ -42,18 +42,11 @@ func (r *Runner[S, I]) Run(ctx context.Context) error {
 	})
 	defer stop()
 
-	for ctx.Err() == nil {
-		after, _, err := r.c.Store.Get(ctx)
-		var next time.Time
-		if err == nil {
-			next, err = w.pass(ctx)
-		}
-		if err != nil && ctx.Err() == nil {
-			r.failed(err)
-			next = r.now().Add(storePause)
-			after = noLog
-		}
-		w.sleep(ctx, after, next)
+	if r.c.Machine.Prepare != nil { // it may take long, and no effect waits for it
+		w.running.Go(func() { w.loop(ctx, w.stepDue, nil) })
+		w.loop(ctx, w.claimDue, w.slots.freed)
+	} else {
+		w.loop(ctx, w.pass, w.slots.freed)
 	}
 	ended := make(chan struct{})
 	go func() {
@@ -65,6 +58,23 @@ func (r *Runner[S, I]) Run(ctx context.Context) error {
 	case <-recording.Done():
 	}
 	return nil
+}
+
+// loop makes passes until ctx is done, and sleeps in between.
+func (w *worker[S, I]) loop(ctx context.Context, pass func(context.Context) (next time.Time, err error), freed <-chan struct{}) {
+	for ctx.Err() == nil {
+		after, _, err := w.c.Store.Get(ctx)
+		var next time.Time
+		if err == nil {
+			next, err = pass(ctx)
+		}
+		if err != nil && ctx.Err() == nil {
+			w.failed(err)
+			next = w.now().Add(storePause)
+			after = noLog
+		}
+		w.sleep(ctx, after, next, freed)
+	}
 }
 
 func (r *Runner[S, I]) failed(err error) {
@@ -101,11 +111,12 @@ type worker[S, I any] struct {
 	running   sync.WaitGroup
 	slots     *slots
 
-	// Of the loop alone, about effects that wait:
+	// Of the loop over effects alone, about those that wait:
 	look      int                   // how many are looked at in a pass
 	lookAgain time.Time             // when it may grow: what is done about a queue that is full lasts for a while
 	behind    map[string]int        // by type, how many were put off because it is not their turn
 	seen      map[storage.Key]claim // what was held in the latest pass, decoded
+	blind     map[string]blind      // by ID, states that could not be read
 }
 
 // pass does all that is due and returns when the next thing will be: at once if
@@ -197,20 +208,27 @@ func (w *worker[S, I]) tick(ctx context.Context, rec storage.Record, crowded boo
 	case errors.Is(err, errForeign) && until.After(w.now()) && !crowded:
 		return until, nil
 	}
-	w.failed(fmt.Errorf("runner: %s is put off for %s: %w", rec.Key, stuckPause, err))
+	pause := stuckPause
+	if isUnprepared(err) {
+		pause = preparePause
+	}
+	if ctx.Err() != nil {
+		return again, ctx.Err() // Run is stopped, and Prepare with it
+	}
+	w.failed(fmt.Errorf("runner: %s is put off for %s: %w", rec.Key, pause, err))
 	if errors.Is(err, errStuck) {
 		return again, nil // it was put off by the step
 	}
 	_, err = w.c.Store.Commit(ctx, storage.Batch{
 		ID:     w.batchID(rec.Key, rec.Version, "put off"),
-		Writes: []storage.Write{{Key: rec.Key, Base: rec.Version, Data: rec.Data, Due: w.now().Add(stuckPause)}},
+		Writes: []storage.Write{{Key: rec.Key, Base: rec.Version, Data: rec.Data, Due: w.now().Add(pause)}},
 	})
 	return again, ignoreConflict(err)
 }
 
 // sleep returns when next has come, the log has grown past a position, a slot
 // was freed while effects wait for one, or ctx is done.
-func (w *worker[S, I]) sleep(ctx context.Context, after storage.Pos, next time.Time) {
+func (w *worker[S, I]) sleep(ctx context.Context, after storage.Pos, next time.Time, freed <-chan struct{}) {
 	d := maxSleep
 	if !next.IsZero() {
 		d = min(d, next.Sub(w.now()))
@@ -234,7 +252,7 @@ func (w *worker[S, I]) sleep(ctx context.Context, after storage.Pos, next time.T
 	select {
 	case <-woken:
 	case <-timer.C:
-	case <-w.slots.freed:
+	case <-freed:
 	case <-ctx.Done():
 	}
 	cancel()

@@ -56,7 +56,7 @@ func (r *Runner[S, I]) Get(ctx context.Context, id string) (state S, ok bool, er
 // So a caller that does not know the outcome sends the same again. An empty key
 // makes each call an input of its own.
 //
-// The error is Step's where it refuses the input, a [sre.Problem] where its
+// The error is Step's or Prepare's where it refuses the input, a [sre.Problem] where its
 // effects cannot be stored or performed, or the store's. storage.ErrConflict, if
 // very many send to one ID at the same time, and storage.ErrTooLarge, if state,
 // input and effects exceed a batch, mean that nothing happened; after
@@ -76,6 +76,10 @@ func (r *Runner[S, I]) Send(ctx context.Context, id, key string, input I) (S, er
 	if errors.As(err, &refused) {
 		err = refused.error
 	}
+	var outside *unprepared
+	if errors.As(err, &outside) {
+		err = outside.cause
+	}
 	return state, err
 }
 
@@ -85,6 +89,7 @@ type request[I any] struct {
 	input   I
 	ifDue   bool            // only if the state is due when it is read
 	also    []storage.Write // of the same batch: they record the outcome of an effect
+	until   time.Time       // when Prepare has to be done with it; zero: in time
 }
 
 // directEffects is how many effects go into the batch of a step, each as a
@@ -135,7 +140,18 @@ func (r *Runner[S, I]) tryStep(ctx context.Context, req request[I], known map[st
 	if rec := records[0]; req.ifDue && (rec.Due.IsZero() || rec.Due.After(now)) {
 		return before, nil // somebody else was here
 	}
-	after, effects, due, err := r.stepMachine(before, req.input, now)
+	if req.ifDue {
+		if over, err := r.over(before); err != nil {
+			return before, err
+		} else if over {
+			return before, r.forgetState(ctx, records[0])
+		}
+	}
+	input, err := r.prepare(ctx, before, req, now)
+	if err != nil {
+		return before, err
+	}
+	after, effects, due, err := r.stepMachine(before, input, now)
 	if err == nil {
 		effects, err = r.checkEffects(effects)
 	}
@@ -147,7 +163,7 @@ func (r *Runner[S, I]) tryStep(ctx context.Context, req request[I], known map[st
 	if err != nil {
 		return before, err
 	}
-	log, err := encodeNote(req, now)
+	log, err := encodeNote(req, input, now)
 	if err != nil {
 		return before, err
 	}
@@ -186,7 +202,8 @@ type refusal struct{ error }
 // Unwrap returns Step's error.
 func (r *refusal) Unwrap() error { return r.error }
 
-// stepMachine calls the machine. Its panic is an error, so that one state does
+// stepMachine calls the machine, and returns when the state is due to be stepped
+// by a tick or, if it has ended, to be deleted. Its panic is an error, so that one state does
 // not end the process that all depend on.
 func (r *Runner[S, I]) stepMachine(state S, input I, now time.Time) (after S, effects []Effect, due time.Time, err error) {
 	defer func() {
@@ -198,7 +215,10 @@ func (r *Runner[S, I]) stepMachine(state S, input I, now time.Time) (after S, ef
 	if err != nil {
 		return after, nil, due, &refusal{err}
 	}
-	return after, effects, r.c.Machine.NextDue(after), nil
+	if due = r.c.Machine.NextDue(after); due.IsZero() && r.c.Machine.Ended != nil && r.c.Machine.Ended(after) {
+		due = now.Add(r.c.KeepEnded)
+	}
+	return after, effects, due, nil
 }
 
 // batchID names one attempt. It is fresh, because another process that does the
@@ -211,6 +231,7 @@ func (r *Runner[S, I]) batchID(key storage.Key, base storage.Version, intent str
 const (
 	metricSteps   = "runner_steps"           // a state was committed
 	metricDone    = "runner_effects_done"    // an effect was performed; label type
+	metricSkipped = "runner_effects_skipped" // one was no longer wanted; label type
 	metricRetries = "runner_effects_retried" // one failed; label type
 	metricDead    = "runner_effects_dead"    // one became a dead letter; label type
 	metricLate    = "runner_late_seconds"    // how long after its due time work was begun; label what
@@ -270,8 +291,12 @@ func (r *Runner[S, I]) Replay(ctx context.Context, id string) (S, error) {
 		if len(entries) == 0 {
 			return state, fmt.Errorf("runner: position %d is not in the log", rec.Pos)
 		}
+		if rec.Deleted {
+			var none S
+			state = none // what follows began anew
+		}
 		if len(entries[0].Note) == 0 {
-			continue // no step: the state was put off
+			continue // no step: the state was put off, or deleted
 		}
 		var n note
 		var input I

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strings"
 	"sync"
@@ -76,6 +77,27 @@ func rawPath(t testing.TB, path string) *sql.Conn {
 	return c
 }
 
+// Stacks of goroutines: one is past what it looks at before it waits for the log
+// to grow, the other has taken a group from the queue.
+var (
+	waiting    = regexp.MustCompile(`^goroutine [^\n]*\[select[^\n]*\n[^\n]*/sqlite\.\(\*DB\)\.Wait\(`)
+	committing = regexp.MustCompile(`/sqlite\.\(\*DB\)\.commitGroup\(`)
+)
+
+// awaitGoroutine waits until there is a goroutine with such a stack.
+func awaitGoroutine(t testing.TB, stack *regexp.Regexp) {
+	t.Helper()
+	buf := make([]byte, 1<<20)
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		for one := range strings.SplitSeq(string(buf[:runtime.Stack(buf, true)]), "\n\n") {
+			if stack.MatchString(one) {
+				return
+			}
+		}
+	}
+	t.Fatalf("no goroutine has the stack %s", stack)
+}
+
 // someBatches is how many batches each process of a test commits.
 const someBatches = 40
 
@@ -137,7 +159,7 @@ func TestWaitSeesWhatAnotherProcessCommits(t *testing.T) {
 	must(t, db, numbered(1))
 	woke := make(chan error, 1)
 	go func() { woke <- db.Wait(t.Context(), 1) }()
-	time.Sleep(20 * time.Millisecond) // most likely it waits by now
+	awaitGoroutine(t, waiting)
 	start := time.Now()
 	must(t, other, numbered(2))
 	if err := <-woke; err != nil {
@@ -181,7 +203,7 @@ func TestACommitWhoseContextEndsWhileItQueuesHasNoEffect(t *testing.T) {
 		_, err := db.Commit(t.Context(), numbered(1))
 		first <- err
 	}()
-	time.Sleep(20 * time.Millisecond) // most likely the first is in its transaction by now
+	awaitGoroutine(t, committing)
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
 	if _, err := db.Commit(ctx, numbered(2)); !errors.Is(err, context.DeadlineExceeded) {
@@ -206,7 +228,7 @@ func TestCloseWaitsForTheGroupInFlight(t *testing.T) {
 		_, err := db.Commit(t.Context(), numbered(1))
 		committed <- err
 	}()
-	time.Sleep(20 * time.Millisecond)
+	awaitGoroutine(t, committing)
 	closed := make(chan error, 1)
 	go func() { closed <- db.Close() }()
 	select {
@@ -239,7 +261,7 @@ func TestCloseLeavesNoGoroutines(t *testing.T) {
 			_ = db.Wait(ctx, 1000)
 		})
 	}
-	time.Sleep(10 * time.Millisecond)
+	awaitGoroutine(t, waiting)
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}

@@ -217,10 +217,10 @@ func (g *group) load(ctx context.Context, w *writer, batches []storage.Batch) er
 	for i, b := range batches {
 		ids[i] = b.ID
 		writes += len(b.Writes)
-		for _, write := range b.Writes {
-			if _, ok := g.heads[write.Key]; !ok {
-				g.heads[write.Key] = head{row: -1}
-				keys[write.Key.Kind] = append(keys[write.Key.Kind], write.Key.ID)
+		for k := range b.Keys() {
+			if _, ok := g.heads[k]; !ok {
+				g.heads[k] = head{row: -1}
+				keys[k.Kind] = append(keys[k.Kind], k.ID)
 			}
 		}
 	}
@@ -259,11 +259,9 @@ func (g *group) decide(b storage.Batch) (storage.Pos, error) {
 		}
 		return ref.pos, nil
 	}
-	for _, write := range b.Writes {
-		h := g.heads[write.Key]
-		if write.Base != h.version && (write.Base != 0 || h.live) || write.Delete && !h.live {
-			return 0, &storage.ConflictError{Key: write.Key, Base: write.Base, Current: h.version}
-		}
+	err := b.Conflict(func(k storage.Key) (storage.Version, bool) { return g.heads[k].version, g.heads[k].live })
+	if err != nil {
+		return 0, err
 	}
 	g.last++
 	g.ids[b.ID] = batchRef{g.last, digest}

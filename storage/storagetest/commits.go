@@ -233,7 +233,8 @@ func (s *suite) idempotent(t testing.TB) {
 	ctx, b := s.context(t), s.open(t)
 	first := storage.Batch{ID: "intent", Note: []byte("note"), Writes: []storage.Write{
 		{Key: key("a"), Data: []byte("1"), Due: time.Unix(1e9, 1)}, {Key: key("b")}}}
-	again := storage.Batch{ID: "intent", Note: []byte("note"), Writes: []storage.Write{
+	first.Checks = []storage.Check{{Key: key("c")}, {Key: key("d")}}
+	again := storage.Batch{ID: "intent", Note: []byte("note"), Checks: first.Checks, Writes: []storage.Write{
 		{Key: key("a"), Data: []byte("1"), Due: time.Unix(1e9, 1000).In(time.FixedZone("", -3600))}, {Key: key("b"), Data: []byte{}}}}
 	expect := func(when string, batch storage.Batch, want storage.Pos) {
 		t.Helper()
@@ -244,8 +245,8 @@ func (s *suite) idempotent(t testing.TB) {
 	expect("the batch", first, 1)
 	expect("the batch again", first, 1)
 	expect("the batch again, its due time written in another zone and before rounding", again, 1)
-	must(ctx, t, b, "later", text("a", 1, "2"), storage.Write{Key: key("b"), Base: 1, Delete: true})
-	expect("the batch again, after its records have changed", first, 1)
+	must(ctx, t, b, "later", text("a", 1, "2"), storage.Write{Key: key("b"), Base: 1, Delete: true}, text("c", 0, "checked"))
+	expect("the batch again, after its records and one that it checked have changed", first, 1)
 	s.otherContent(ctx, t, b, first)
 	if s.Reopen != nil {
 		b = s.reopen(t, b)
@@ -279,20 +280,29 @@ func (s *suite) idempotent(t testing.TB) {
 func (s *suite) otherContent(ctx context.Context, t testing.TB, b storage.Backend, first storage.Batch) {
 	t.Helper()
 	for name, change := range map[string]func(*storage.Batch){
-		"another note":           func(b *storage.Batch) { b.Note = []byte("other") },
-		"other data":             func(b *storage.Batch) { b.Writes[0].Data = []byte("other") },
-		"another due time":       func(b *storage.Batch) { b.Writes[0].Due = time.Unix(1e9, 1001) },
-		"no due time":            func(b *storage.Batch) { b.Writes[0].Due = time.Time{} },
-		"another base":           func(b *storage.Batch) { b.Writes[0].Base = 2 },
-		"another key":            func(b *storage.Batch) { b.Writes[0].Key = key("c") },
-		"one write less":         func(b *storage.Batch) { b.Writes = b.Writes[:1] },
-		"one write more":         func(b *storage.Batch) { b.Writes = append(b.Writes, text("c", 0, "")) },
-		"writes in other order":  func(b *storage.Batch) { slices.Reverse(b.Writes) },
-		"a deletion":             func(b *storage.Batch) { b.Writes[1] = storage.Write{Key: key("b"), Base: 2, Delete: true} },
+		"another note":                 func(b *storage.Batch) { b.Note = []byte("other") },
+		"other data":                   func(b *storage.Batch) { b.Writes[0].Data = []byte("other") },
+		"another due time":             func(b *storage.Batch) { b.Writes[0].Due = time.Unix(1e9, 1001) },
+		"no due time":                  func(b *storage.Batch) { b.Writes[0].Due = time.Time{} },
+		"another base":                 func(b *storage.Batch) { b.Writes[0].Base = 2 },
+		"another key":                  func(b *storage.Batch) { b.Writes[0].Key = key("e") },
+		"one write less":               func(b *storage.Batch) { b.Writes = b.Writes[:1] },
+		"one write more":               func(b *storage.Batch) { b.Writes = append(b.Writes, text("e", 0, "")) },
+		"writes in other order":        func(b *storage.Batch) { slices.Reverse(b.Writes) },
+		"a deletion":                   func(b *storage.Batch) { b.Writes[1] = storage.Write{Key: key("b"), Base: 2, Delete: true} },
+		"another version to check for": func(b *storage.Batch) { b.Checks[0].Version = 1 },
+		"another key to check":         func(b *storage.Batch) { b.Checks[0].Key = key("e") },
+		"one check less":               func(b *storage.Batch) { b.Checks = b.Checks[:1] },
+		"no checks":                    func(b *storage.Batch) { b.Checks = nil },
+		"one check more":               func(b *storage.Batch) { b.Checks = append(b.Checks, storage.Check{Key: key("e")}) },
+		"checks in other order":        func(b *storage.Batch) { slices.Reverse(b.Checks) },
+		"a check that became a write": func(b *storage.Batch) {
+			b.Writes, b.Checks = append(b.Writes, storage.Write{Key: key("d")}), b.Checks[:1]
+		},
 		"bytes moved to the key": func(b *storage.Batch) { b.Writes[0].Key, b.Writes[0].Data = key("a1"), nil },
 	} {
 		other := first
-		other.Writes = slices.Clone(first.Writes)
+		other.Writes, other.Checks = slices.Clone(first.Writes), slices.Clone(first.Checks)
 		change(&other)
 		if _, err := b.Commit(ctx, other); !errors.Is(err, storage.ErrInvalid) {
 			t.Errorf("the ID of an earlier batch with %s: got %s, want %s", name, class(err), storage.ErrInvalid)

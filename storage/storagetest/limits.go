@@ -35,6 +35,18 @@ var breaches = []breach{
 	{"a kind with NUL", func(b *storage.Batch) { b.Writes[0].Key.Kind = "\x00" }, storage.ErrInvalid},
 	{"a key with NUL", func(b *storage.Batch) { b.Writes[0].Key.ID = "a\x00" }, storage.ErrInvalid},
 	{"a key that is not UTF-8", func(b *storage.Batch) { b.Writes[0].Key.ID = "\xc3(" }, storage.ErrInvalid},
+	{"17 checks", func(b *storage.Batch) { b.Checks = checks("breach check", storage.MaxChecks+1) }, storage.ErrInvalid},
+	{"a check of a key that is written", func(b *storage.Batch) {
+		b.Checks = append(checks("breach check", 1), storage.Check{Key: b.Writes[len(b.Writes)-1].Key, Version: b.Writes[len(b.Writes)-1].Base})
+	}, storage.ErrInvalid},
+	{"a key checked twice", func(b *storage.Batch) { b.Checks = slices.Repeat(checks("breach check", 1), 2) }, storage.ErrInvalid},
+	{"a check of an empty kind", func(b *storage.Batch) { b.Checks = []storage.Check{{Key: storage.Key{ID: "a"}}} }, storage.ErrInvalid},
+	{"a check of an empty key", func(b *storage.Batch) { b.Checks = []storage.Check{{Key: key("")}} }, storage.ErrInvalid},
+	{"a check of a key of 201 bytes", func(b *storage.Batch) {
+		b.Checks = append(checks("breach check", 2), storage.Check{Key: key(strings.Repeat("k", storage.MaxKey+1))})
+	}, storage.ErrInvalid},
+	{"a check of a key with NUL", func(b *storage.Batch) { b.Checks = []storage.Check{{Key: key("a\x00")}} }, storage.ErrInvalid},
+	{"a check of a key that is not UTF-8", func(b *storage.Batch) { b.Checks = []storage.Check{{Key: key("\xc3(")}} }, storage.ErrInvalid},
 	{"a due time in the year 10000", func(b *storage.Batch) {
 		b.Writes[0] = storage.Write{Key: b.Writes[0].Key, Due: time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC)}
 	}, storage.ErrInvalid},
@@ -55,6 +67,14 @@ var breaches = []breach{
 		b.Writes[0] = storage.Write{Key: b.Writes[0].Key, Data: make([]byte, storage.MaxBatch)}
 	}, storage.ErrTooLarge},
 	{"a note of 512 KiB", func(b *storage.Batch) { b.Note = make([]byte, storage.MaxBatch) }, storage.ErrTooLarge},
+	{"512 KiB with the keys of its checks", func(b *storage.Batch) {
+		size := len(b.ID) + len(b.Note)
+		for _, w := range b.Writes {
+			size += len(w.Key.Kind) + len(w.Key.ID) + len(w.Data)
+		}
+		b.Note = append(b.Note[:len(b.Note):len(b.Note)], make([]byte, storage.MaxBatch-size)...)
+		b.Checks = checks("breach check", 1)
+	}, storage.ErrTooLarge},
 }
 
 // writes returns n writes of new keys.
@@ -62,6 +82,15 @@ func writes(prefix string, n int) []storage.Write {
 	list := make([]storage.Write, n)
 	for i := range list {
 		list[i] = storage.Write{Key: key(fmt.Sprintf("%s %d", prefix, i)), Data: []byte("data")}
+	}
+	return list
+}
+
+// checks returns n checks that new keys are absent.
+func checks(prefix string, n int) []storage.Check {
+	list := make([]storage.Check, n)
+	for i := range list {
+		list[i].Key = key(fmt.Sprintf("%s %d", prefix, i))
 	}
 	return list
 }
@@ -128,15 +157,19 @@ func atTheLimit(ctx context.Context, t testing.TB, b storage.Backend) {
 	longKey := storage.Key{Kind: strings.Repeat("\U0001f4df", storage.MaxKey/4), ID: strings.Repeat("é", storage.MaxKey/2)}
 	batch := storage.Batch{ID: strings.Repeat("ß", storage.MaxKey/2), Writes: writes("limit", storage.MaxWrites-1)}
 	batch.Writes = append(batch.Writes, storage.Write{Key: longKey, Due: time.Date(9999, 12, 31, 23, 59, 59, 999_999_000, time.UTC)})
+	batch.Checks = append(checks("limit check", storage.MaxChecks-1), storage.Check{Key: storage.Key{Kind: longKey.Kind, ID: longKey.Kind}})
 	size := len(batch.ID)
 	for _, w := range batch.Writes {
 		size += len(w.Key.Kind) + len(w.Key.ID) + len(w.Data)
+	}
+	for _, c := range batch.Checks {
+		size += len(c.Key.Kind) + len(c.Key.ID)
 	}
 	batch.Note = make([]byte, 100)
 	data := slices.Repeat([]byte{0xff}, storage.MaxBatch-size-len(batch.Note)) // bytes that texts would escape
 	batch.Writes[storage.MaxWrites-1].Data = data
 	if pos, err := b.Commit(ctx, batch); err != nil || pos != 1 {
-		t.Fatalf("Commit of %d bytes in %d writes with names of %d bytes: got %d, %v; want position 1", storage.MaxBatch, storage.MaxWrites, storage.MaxKey, pos, err)
+		t.Fatalf("Commit of %d bytes in %d writes and as many checks with names of %d bytes: got %d, %v; want position 1", storage.MaxBatch, storage.MaxWrites, storage.MaxKey, pos, err)
 	}
 	if pos, err := b.Commit(ctx, batch); err != nil || pos != 1 {
 		t.Errorf("the same again: got %d, %v; want position 1", pos, err)
@@ -170,6 +203,10 @@ func hugeNumbers(ctx context.Context, t testing.TB, b storage.Backend) {
 		w := storage.Write{Key: key("limit 0"), Base: storage.Version(n)}
 		if _, err := b.Commit(ctx, storage.Batch{ID: fmt.Sprint("huge ", n), Writes: []storage.Write{w}}); !errors.Is(err, storage.ErrConflict) {
 			t.Errorf("Commit based on version %d: got %s, want %s", n, class(err), storage.ErrConflict)
+		}
+		c := storage.Check{Key: key("limit 0"), Version: storage.Version(n)}
+		if _, err := b.Commit(ctx, storage.Batch{ID: fmt.Sprint("huge check ", n), Writes: writes("huge", 1), Checks: []storage.Check{c}}); !errors.Is(err, storage.ErrConflict) {
+			t.Errorf("Commit that checks for version %d: got %s, want %s", n, class(err), storage.ErrConflict)
 		}
 	}
 	for _, now := range []time.Time{time.Date(20000, 1, 1, 0, 0, 0, 0, time.UTC), time.Unix(1<<55, 0)} {

@@ -94,6 +94,20 @@ func (p *pair) batch(t *rapid.T) storage.Batch {
 		}
 		b.Writes = append(b.Writes, w)
 	}
+	for _, k := range rapid.SliceOfNDistinct(someKeys, 0, 3, rapid.ID).Draw(t, "checked keys") {
+		if slices.Contains(keys, k) {
+			continue
+		}
+		now := p.ref.current(k)
+		c := storage.Check{Key: k, Version: now.Version}
+		if now.Deleted && rapid.Bool().Draw(t, "as absent") {
+			c.Version = 0
+		}
+		if rapid.IntRange(0, 11).Draw(t, "stale") == 11 {
+			c.Version = rapid.SampledFrom([]storage.Version{0, 1, now.Version + 1, now.Version - 1, math.MaxUint64}).Draw(t, "version")
+		}
+		b.Checks = append(b.Checks, c)
+	}
 	return b
 }
 
@@ -270,6 +284,9 @@ func story(b storage.Batch) string {
 		if len(w.Data) > 0 {
 			fmt.Fprintf(&s, " data %.20q", w.Data)
 		}
+	}
+	for _, c := range b.Checks {
+		fmt.Fprintf(&s, ", if %.40q is at %d", c.Key.String(), int64(c.Version))
 	}
 	return s.String()
 }

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/sre-sdk/sre/storage"
+	"github.com/sre-sdk/sre/storage/groupcommit"
 	"github.com/sre-sdk/sre/storage/storagetest"
 )
 
@@ -643,6 +644,108 @@ var mutants = []mutant{
 			return pos, err
 		}
 	}},
+	{"ignores checks", "P21", ignoresChecks},
+	{"ignores checks", "P4", ignoresChecks},
+	{"ignores checks", "P20", ignoresChecks},
+	{"looks at checks a moment before it commits", "P21", staleChecks},
+	{"looks at checks a moment before it commits", "P4", staleChecks},
+	{"looks at checks as of before the group", "P21", func(b *broken) {
+		queue := groupcommit.New(64, func(group []storage.Batch) []groupcommit.Result {
+			results := make([]groupcommit.Result, len(group))
+			for i, batch := range group {
+				results[i].Err = b.checked(context.Background(), batch)
+			}
+			for i, batch := range group {
+				if batch.Checks = nil; results[i].Err == nil {
+					results[i].Pos, results[i].Err = b.Backend.Commit(context.Background(), batch)
+				}
+			}
+			return results
+		})
+		b.commit = func(ctx context.Context, batch storage.Batch) (storage.Pos, error) {
+			if _, err := storage.CheckBatch(batch); err != nil {
+				return 0, err
+			}
+			return queue.Commit(ctx, batch)
+		}
+	}},
+	{"looks at the first check only", "P21", func(b *broken) {
+		b.commit = func(ctx context.Context, batch storage.Batch) (storage.Pos, error) {
+			batch.Checks = batch.Checks[:min(len(batch.Checks), 1)]
+			return b.Backend.Commit(ctx, batch)
+		}
+	}},
+	{"takes a check for version 0 for none", "P21", func(b *broken) {
+		b.commit = func(ctx context.Context, batch storage.Batch) (storage.Pos, error) {
+			batch.Checks = slices.DeleteFunc(slices.Clone(batch.Checks), func(c storage.Check) bool { return c.Version == 0 })
+			return b.Backend.Commit(ctx, batch)
+		}
+	}},
+	{"takes a deletion for something", "P21", func(b *broken) {
+		b.commit = func(ctx context.Context, batch storage.Batch) (storage.Pos, error) {
+			for _, c := range batch.Checks {
+				if now := b.now(ctx, c.Key); c.Version == 0 && now.Deleted {
+					return 0, &storage.ConflictError{Key: c.Key, Current: now.Version}
+				}
+			}
+			return b.Backend.Commit(ctx, batch)
+		}
+	}},
+	{"writes what it checks", "P21", func(b *broken) {
+		b.commit = func(ctx context.Context, batch storage.Batch) (storage.Pos, error) {
+			if _, err := storage.CheckBatch(batch); err != nil {
+				return 0, err
+			}
+			for _, c := range batch.Checks {
+				if now := b.now(ctx, c.Key); now.Exists() && len(batch.Writes) < storage.MaxWrites {
+					batch.Writes = append(batch.Writes[:len(batch.Writes):len(batch.Writes)], storage.Write{Key: c.Key, Base: c.Version, Data: now.Data, Due: now.Due})
+				}
+			}
+			batch.Checks = slices.DeleteFunc(slices.Clone(batch.Checks), func(c storage.Check) bool { return b.now(ctx, c.Key).Exists() })
+			return b.Backend.Commit(ctx, batch)
+		}
+	}},
+	{"blames no check", "P21", func(b *broken) {
+		b.commit = func(ctx context.Context, batch storage.Batch) (storage.Pos, error) {
+			pos, err := b.Backend.Commit(ctx, batch)
+			var conflict *storage.ConflictError
+			if errors.As(err, &conflict) && slices.ContainsFunc(batch.Checks, func(c storage.Check) bool { return c.Key == conflict.Key }) {
+				err = &storage.ConflictError{Key: batch.Writes[0].Key, Base: conflict.Base, Current: conflict.Current}
+			}
+			return pos, err
+		}
+	}},
+	{"looks at the checks of a repeated batch again", "P9", func(b *broken) {
+		b.commit = func(ctx context.Context, batch storage.Batch) (storage.Pos, error) {
+			if err := b.checked(ctx, batch); err != nil {
+				return 0, err
+			}
+			return b.Backend.Commit(ctx, batch)
+		}
+	}},
+	{"takes the same writes with other checks for the same batch", "P9", ignoresChecks},
+	{"cuts what is beyond 16 checks", "P13", func(b *broken) {
+		b.commit = func(ctx context.Context, batch storage.Batch) (storage.Pos, error) {
+			batch.Checks = batch.Checks[:min(len(batch.Checks), storage.MaxChecks)]
+			return b.Backend.Commit(ctx, batch)
+		}
+	}},
+	{"refuses 16 checks", "P13", func(b *broken) {
+		b.commit = func(ctx context.Context, batch storage.Batch) (storage.Pos, error) {
+			if len(batch.Checks) == storage.MaxChecks {
+				return 0, storage.ErrInvalid
+			}
+			return b.Backend.Commit(ctx, batch)
+		}
+	}},
+	{"lets a batch check what it writes", "P13", func(b *broken) {
+		b.commit = func(ctx context.Context, batch storage.Batch) (storage.Pos, error) {
+			batch.Checks = slices.DeleteFunc(slices.Clone(batch.Checks), func(c storage.Check) bool {
+				return slices.ContainsFunc(batch.Writes, func(w storage.Write) bool { return w.Key == c.Key && w.Base == c.Version })
+			})
+			return b.Backend.Commit(ctx, batch)
+		}
+	}},
 	{"pages a list from the first ID", "P20", func(b *broken) {
 		b.list = func(ctx context.Context, kind, after string, limit int) ([]storage.Record, error) {
 			if after == "z/1" {
@@ -651,6 +754,37 @@ var mutants = []mutant{
 			return b.Backend.List(ctx, kind, after, limit)
 		}
 	}},
+}
+
+// checked reports a check that does not hold at the moment.
+func (b *broken) checked(ctx context.Context, batch storage.Batch) error {
+	for _, c := range batch.Checks {
+		if now := b.now(ctx, c.Key); c.Version != now.Version && !(c.Version == 0 && now.Deleted) {
+			return &storage.ConflictError{Key: c.Key, Base: c.Version, Current: now.Version}
+		}
+	}
+	return nil
+}
+
+func ignoresChecks(b *broken) {
+	b.commit = func(ctx context.Context, batch storage.Batch) (storage.Pos, error) {
+		batch.Checks = nil
+		return b.Backend.Commit(ctx, batch)
+	}
+}
+
+func staleChecks(b *broken) {
+	b.commit = func(ctx context.Context, batch storage.Batch) (storage.Pos, error) {
+		if _, err := storage.CheckBatch(batch); err != nil {
+			return 0, err
+		}
+		if err := b.checked(ctx, batch); err != nil {
+			return 0, err
+		}
+		yield()
+		batch.Checks = nil
+		return b.Backend.Commit(ctx, batch)
+	}
 }
 
 // lostUpdates checks bases without a lock: what happens in between is
@@ -663,10 +797,13 @@ func lostUpdates(b *broken) {
 				return 0, &storage.ConflictError{Key: w.Key, Base: w.Base, Current: now.Version}
 			}
 		}
+		if err := b.checked(ctx, batch); err != nil {
+			return 0, err
+		}
 		yield()
 		for {
 			forced := batch
-			forced.Writes = slices.Clone(batch.Writes)
+			forced.Writes, forced.Checks = slices.Clone(batch.Writes), nil
 			for i, w := range batch.Writes {
 				if !w.Delete {
 					forced.Writes[i].Base = b.now(ctx, w.Key).Version

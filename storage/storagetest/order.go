@@ -309,8 +309,9 @@ type (
 		deleted bool
 	}
 	call struct {
-		keys   []int
+		keys   []int           // that are read, or written and then checked
 		writes []storage.Write // none: a Get
+		checks []storage.Check
 	}
 	answer struct {
 		pos      storage.Pos
@@ -332,6 +333,10 @@ func (c call) step(s state, a answer) (bool, state) {
 		now := s.keys[c.keys[i]]
 		possible = possible && (w.Base == now.version || w.Base == 0 && now.deleted) && !(w.Delete && now.deleted)
 	}
+	for i, check := range c.checks {
+		now := s.keys[c.keys[len(c.writes)+i]]
+		possible = possible && (check.Version == now.version || check.Version == 0 && now.deleted)
+	}
 	if a.conflict || !possible {
 		return a.conflict && !possible, s
 	}
@@ -347,7 +352,7 @@ func (c call) describe(a answer) string {
 	if len(c.writes) == 0 {
 		return fmt.Sprintf("get %v: %v at %d", c.keys, a.values, a.pos)
 	}
-	return fmt.Sprintf("commit %s: position %d, conflict %v", story(storage.Batch{Writes: c.writes}), a.pos, a.conflict)
+	return fmt.Sprintf("commit %s: position %d, conflict %v", story(storage.Batch{Writes: c.writes, Checks: c.checks}), a.pos, a.conflict)
 }
 
 // serializable records what eight callers do and see on four keys, and asks
@@ -391,13 +396,18 @@ func (s *suite) serializable(t testing.TB) {
 	}
 }
 
-// randomCall reads some keys, or writes some on what the caller knows of them.
+// randomCall reads some keys, or writes some and checks others on what the
+// caller knows of them.
 func randomCall(rng *rand.Rand, known [4]value) call {
 	c := call{keys: rng.Perm(len(known))[:1+rng.IntN(len(known))]}
 	if rng.IntN(2) == 0 {
 		return c
 	}
-	for _, k := range c.keys {
+	written := 1 + rng.IntN(len(c.keys))
+	for _, k := range c.keys[written:] {
+		c.checks = append(c.checks, storage.Check{Key: fought[k], Version: known[k].version})
+	}
+	for _, k := range c.keys[:written] {
 		w := storage.Write{Key: fought[k], Base: known[k].version}
 		if w.Delete = w.Base > 0 && !known[k].deleted && rng.IntN(6) == 0; !w.Delete {
 			w.Data = fmt.Append(nil, rng.Uint32())
@@ -409,7 +419,7 @@ func randomCall(rng *rand.Rand, known [4]value) call {
 
 func (c call) do(ctx context.Context, b storage.Backend, id string) (answer, error) {
 	if len(c.writes) > 0 {
-		pos, err := b.Commit(ctx, storage.Batch{ID: id, Writes: c.writes})
+		pos, err := b.Commit(ctx, storage.Batch{ID: id, Writes: c.writes, Checks: c.checks})
 		if errors.Is(err, storage.ErrConflict) {
 			return answer{conflict: true}, nil
 		}

@@ -74,6 +74,11 @@ func (m *reference) Commit(ctx context.Context, b storage.Batch) (storage.Pos, e
 			return e.Pos, nil
 		}
 	}
+	for _, c := range b.Checks {
+		if now := m.current(c.Key); !holds(c, now) {
+			return 0, &storage.ConflictError{Key: c.Key, Base: c.Version, Current: now.Version}
+		}
+	}
 	e := storage.Entry{Pos: m.last() + 1, ID: b.ID, Note: b.Note}
 	for _, w := range b.Writes {
 		now := m.current(w.Key)
@@ -92,6 +97,11 @@ func current(w storage.Write, now storage.Record) bool {
 		return false
 	}
 	return w.Base == now.Version || w.Base == 0 && now.Deleted
+}
+
+// holds reports whether a check holds about a record.
+func holds(c storage.Check, now storage.Record) bool {
+	return c.Version == now.Version || c.Version == 0 && now.Deleted
 }
 
 func (m *reference) Get(ctx context.Context, keys ...storage.Key) (storage.Pos, []storage.Record, error) {

@@ -82,6 +82,7 @@ func Rules(o Options) []Rule {
 		{"P18 close is idempotent and later calls fail", (*suite).closing},
 		{"P19 trim drops what no cursor holds, and says so", (*suite).trim},
 		{"P20 any sequence of calls is answered as the reference answers it", (*suite).model},
+		{"P21 a batch is committed only if its checks hold, and checking changes nothing", (*suite).checks},
 		{"P17 errors are the documented ones", (*suite).errors},
 	} {
 		rules = append(rules, Rule{r.name, func(t testing.TB) { r.check(s, t) }})

@@ -113,6 +113,21 @@ func BenchmarkTable(b *testing.B) {
 		b.ReportMetric(mib, "MiB")
 	})
 	b.Run("rearm", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			for s := range table.Due(table.NextDue()) {
+				s.LevelDue, s.AckDue = s.NextDue().Add(5*time.Minute), time.Time{}
+				for p := range s.Pages() {
+					p.Due = time.Time{}
+					escalation.SetPages(&s, p)
+					break
+				}
+				table.Put(s)
+				break
+			}
+		}
+	})
+	b.Run("due", func(b *testing.B) { // the same with the step that it is for
 		var out []escalation.Effect
 		b.ReportAllocs()
 		for b.Loop() {

@@ -550,6 +550,9 @@ func TestSearchOfSmallModels(t *testing.T) {
 			t.Errorf("after %d worlds:\n%s", r.worlds, r.story)
 		}
 		t.Logf("%s: %d worlds, %d moves, all of them: %t, %s", m.name, r.worlds, r.moves, r.complete, time.Since(began).Round(time.Millisecond))
+		if m.name != "life" && !r.complete {
+			t.Errorf("%s was not searched to its end", m.name)
+		}
 		total += r.worlds
 	}
 	if !t.Failed() && total < 100_000 {

@@ -2,6 +2,7 @@ package escalation
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/sre-sdk/sre"
@@ -148,6 +149,10 @@ func (m *machine) admit(in Input) *Refusal {
 	return nil
 }
 
+// clean makes a text one that JSON keeps as it is, so that the state that is
+// kept is the one that was made. An alert is not refused for a wrong byte.
+func clean(text string) string { return strings.ToValidUTF8(text, "\uFFFD") }
+
 func checkTrigger(in Trigger) *Refusal {
 	switch {
 	case !sre.ValidID(in.ID):
@@ -172,7 +177,7 @@ func (m *machine) trigger(in Trigger) *Refusal {
 	entry := m.s.Entry // goes on, so that identities stay unique
 	m.s = State{
 		ID: in.ID, Policy: m.c.digest, Status: Open, Severity: in.Severity, Entry: entry, Turn: in.Turn,
-		Title: in.Title, Body: in.Body, Link: in.Link,
+		Title: clean(in.Title), Body: clean(in.Body), Link: clean(in.Link),
 		Triggered: m.now, Last: m.now,
 	}
 	m.promiseFrom(m.now)
@@ -359,7 +364,7 @@ func (m *machine) note(by, text string) *Refusal {
 		return invalid("a text of at most 2000 bytes")
 	}
 	kept := m.s.Notes[max(0, len(m.s.Notes)-MaxNotes+1):]
-	m.s.Notes = append(slices.Clip(kept), Note{by, m.now, text})
+	m.s.Notes = append(slices.Clip(kept), Note{by, m.now, clean(text)})
 	m.news = true
 	return nil
 }
@@ -370,8 +375,9 @@ func (m *machine) setSeverity(in SetSeverity) *Refusal {
 	case in.Severity.Worse(m.s.Severity):
 		m.worsen(in.Severity)
 	default:
+		same := in.Severity.Effective() == m.s.Severity.Effective()
 		m.s.Severity, m.news = in.Severity, true
-		if m.s.Status != Snoozed {
+		if m.s.Status != Snoozed && !same {
 			m.promiseAnew()
 		}
 	}
@@ -726,6 +732,10 @@ func (m *machine) send(p *Page, contact string, at time.Time) {
 	effect := Effect{Kind: Deliver, Entry: p.Entry, Level: p.Level, At: at, Person: p.Person, Contact: contact, Step: p.Next}
 	for i := m.start; i < len(m.out); i++ {
 		if old := &m.out[i]; old.Kind == Deliver && old.Person == p.Person && old.Contact == contact {
+			if old.Entry > p.Entry {
+				p.Failed |= 1 << p.Next // the newer entry's stays: it is the one that counts
+				return
+			}
 			if k := m.s.page(old.Person, old.Entry); k >= 0 {
 				m.s.pages.ref(k).Failed |= 1 << old.Step // it is not sent, so nothing is to be expected of it
 			}

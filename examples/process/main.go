@@ -13,6 +13,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -23,8 +24,6 @@ import (
 
 	"github.com/sre-sdk/sre"
 	"github.com/sre-sdk/sre/budget"
-	"github.com/sre-sdk/sre/oncall"
-	"github.com/sre-sdk/sre/oncall/schedule"
 	"github.com/sre-sdk/sre/slo"
 	"github.com/sre-sdk/sre/storage"
 	"github.com/sre-sdk/sre/storage/sqlite"
@@ -100,14 +99,14 @@ func run(ctx context.Context, out io.Writer, listener net.Listener, store *stora
 		return err
 	}
 	begin := time.Date(2026, 3, 6, 0, 0, 0, 0, time.UTC)
-	people, err := rota.Compile(begin, begin.AddDate(0, 1, 0))
+	s := newService(listener, begin)
+	defer s.close()
+	pages, err := newPaging(ctx, out, store, begin, s.now)
 	if err != nil {
 		return err
 	}
-	s := newService(listener, begin)
-	defer s.close()
-	story := &story{ctx: ctx, out: out, service: s, slo: compiled, policy: rules, releases: newReleases(store), rota: people, pager: printer{out}}
-	return story.tell()
+	story := &story{ctx: ctx, out: out, service: s, slo: compiled, policy: rules, releases: newReleases(store), paging: pages}
+	return errors.Join(story.tell(), pages.stop())
 }
 
 // story is where the process stands.
@@ -120,8 +119,7 @@ type story struct {
 
 	releases releases
 
-	rota  *schedule.Compiled
-	pager oncall.Pager
+	paging *paging
 }
 
 func (s *story) tell() error {
@@ -157,10 +155,12 @@ func (s *story) operate(d time.Duration) error {
 	fmt.Fprintf(s.out, "%s: %d requests, %d failed\n", now.Format("Jan 2 15:04"), served, failed)
 	status := budget.Read(s.ctx, s.service, s.slo, s.policy, now)
 	for i, state := range s.policy.EvaluateAlerts(nil, status) {
-		if alert := policy.Alerts[i]; state.State == budget.Firing {
-			if err := page(s.ctx, s.out, s.pager, s.rota, now, alert.Name, alert.Severity); err != nil {
-				return err
-			}
+		react := s.paging.ceases
+		if state.State == budget.Firing {
+			react = func(ctx context.Context, b budget.BurnAlert) error { return s.paging.fires(ctx, b, now) }
+		}
+		if err := react(s.ctx, policy.Alerts[i]); err != nil {
+			return err
 		}
 	}
 	fmt.Fprintln(s.out)

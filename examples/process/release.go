@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/sre-sdk/sre"
 	"github.com/sre-sdk/sre/budget"
@@ -18,6 +19,9 @@ type release struct {
 	Deploys  int         `json:"deploys"`
 }
 
+// releaseKind is the kind of its records.
+const releaseKind = "release"
+
 // releases keeps the release of each service. Every decision is in the log,
 // beside the state that it led to: the two cannot tell different stories.
 type releases struct {
@@ -26,7 +30,7 @@ type releases struct {
 }
 
 func newReleases(store *storage.Store) releases {
-	return releases{storage.NewCollection[release](store, storage.Schema{Kind: "release"}), store}
+	return releases{storage.NewCollection[release](store, storage.Schema{Kind: releaseKind}), store}
 }
 
 // decided commits a decision and, if it passes, the version that runs from now
@@ -55,6 +59,9 @@ func (r releases) history(ctx context.Context) (lines []string, err error) {
 	for entry, err := range r.store.Log(ctx, 0) {
 		if err != nil {
 			return nil, err
+		}
+		if !slices.ContainsFunc(entry.Records, func(rec storage.Record) bool { return rec.Key.Kind == releaseKind }) {
+			continue // of the paging, which shares the log
 		}
 		var d struct {
 			Data struct{ Now, Change, Purpose, Decision string }

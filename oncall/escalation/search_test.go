@@ -485,7 +485,7 @@ func appendState(b []byte, s *escalation.State) []byte {
 	at := func(v time.Time) { b = binary.AppendVarint(b, int64(v.Sub(start))) }
 	text(s.ID)
 	b = append(b, s.Policy[:]...)
-	b = append(b, byte(s.Status), byte(s.Severity), s.Loop, bit(s.AckMissed), bit(s.AckKept), bit(s.RespondMissed))
+	b = append(b, byte(s.Status), byte(s.Severity), s.Loop, bit(s.AckMissed), bit(s.AckKept), bit(s.RespondMissed), bit(s.RespondKept))
 	b = binary.AppendUvarint(b, uint64(s.Entry))
 	b = binary.AppendUvarint(b, s.Turn)
 	for _, v := range []string{s.Level, s.Title, s.Body, s.Link, s.By, s.Responder} {
@@ -503,7 +503,7 @@ func appendState(b []byte, s *escalation.State) []byte {
 		b = append(b, '|')
 		text(p.Person)
 		text(p.Level)
-		b = binary.AppendUvarint(b, uint64(p.Entry))
+		b = binary.AppendUvarint(binary.AppendUvarint(b, uint64(p.Entry)), uint64(p.First))
 		b = append(b, p.Next, bit(p.Done))
 		b = binary.AppendUvarint(b, uint64(p.Failed))
 		at(p.At)

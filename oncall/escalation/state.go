@@ -89,7 +89,7 @@ type State struct {
 	Notes []Note `json:"notes,omitempty"` // the latest MaxNotes, oldest first; only read
 
 	By        string `json:"by,omitempty"`        // who acknowledged, snoozed, resolved or handed off last
-	Responder string `json:"responder,omitempty"` // who has begun to respond first
+	Responder string `json:"responder,omitempty"` // who has begun to respond first, and has not passed it on
 
 	Triggered time.Time `json:"triggered"`
 	Entered   time.Time `json:"entered"` // when the latest entry was due
@@ -98,6 +98,7 @@ type State struct {
 
 	AckMissed     bool `json:"ack_missed,omitempty"`     // the promise to acknowledge was missed since Since
 	AckKept       bool `json:"ack_kept,omitempty"`       // somebody has acknowledged since Since
+	RespondKept   bool `json:"respond_kept,omitempty"`   // somebody has begun to respond since Since
 	RespondMissed bool `json:"respond_missed,omitempty"` // likewise to respond
 
 	// What is owed when; zero: nothing.
@@ -117,6 +118,7 @@ type Page struct {
 	Person string    `json:"person"`
 	Level  string    `json:"level"`
 	Entry  uint32    `json:"entry"`
+	First  uint32    `json:"first"`            // the oldest entry from which deliveries to the person are still wanted
 	Next   uint8     `json:"next"`             // the index of the next step of the contact plan
 	Failed uint32    `json:"failed,omitempty"` // bit i: step i will never be delivered
 	Done   bool      `json:"done,omitempty"`   // there is no further step
@@ -169,7 +171,12 @@ func (s State) Wants(e Effect) bool {
 	if e.Kind != Deliver || s.Status != Open {
 		return false
 	}
-	return s.page(e.Person, e.Entry) >= 0
+	for i := range s.pages.n {
+		if p := s.pages.ref(i); p.First <= e.Entry && e.Entry <= p.Entry && p.Person == e.Person {
+			return true
+		}
+	}
+	return false
 }
 
 // page returns the index of what an entry owes to a person, or -1.

@@ -195,7 +195,7 @@ func (m *machine) promise() {
 	if r.ack > 0 && m.s.Status == Open && !m.s.AckMissed && !m.s.AckKept {
 		m.s.AckDue = m.s.Since.Add(r.ack)
 	}
-	if r.respond > 0 && m.s.Responder == "" && !m.s.RespondMissed {
+	if r.respond > 0 && !m.s.RespondKept && !m.s.RespondMissed {
 		m.s.RespondDue = m.s.Since.Add(r.respond)
 	}
 	if r.ackFor > 0 && m.s.Status == Acknowledged && m.s.Responder == "" {
@@ -206,7 +206,7 @@ func (m *machine) promise() {
 // promiseFrom counts the promises from an instant on.
 func (m *machine) promiseFrom(since time.Time) {
 	m.s.Since, m.s.AckMissed, m.s.RespondMissed = since, false, false
-	m.s.AckKept = m.s.Status == Acknowledged
+	m.s.AckKept, m.s.RespondKept = m.s.Status == Acknowledged, m.s.Responder != ""
 	m.promise()
 }
 
@@ -285,6 +285,7 @@ func (m *machine) respond(in Respond) *Refusal {
 	if m.s.Responder == "" {
 		m.s.Responder = in.By
 	}
+	m.s.RespondKept = true
 	if r := m.ack(in.By, in.Note); r != nil {
 		return r
 	}
@@ -315,7 +316,7 @@ func (m *machine) escalate(in Escalate) *Refusal {
 	if r := m.note(in.By, in.Reason); r != nil {
 		return r
 	}
-	m.s.By = in.By
+	m.s.By, m.s.Responder = in.By, ""
 	m.reopen(to, m.now)
 	return nil
 }
@@ -347,7 +348,7 @@ func (m *machine) handOff(in HandOff) *Refusal {
 	}
 	before, ackDue := m.s.Status, m.s.AckDue
 	m.quiet()
-	m.s.Status, m.s.By, m.s.AckDue = Open, in.By, ackDue
+	m.s.Status, m.s.By, m.s.Responder, m.s.AckDue = Open, in.By, "", ackDue
 	if before == Snoozed {
 		m.promiseFrom(m.now)
 	}
@@ -671,13 +672,16 @@ func (m *machine) person(l *level, id string, at time.Time) bool {
 // that still has steps to come stays, or a plan longer than the time between
 // two entries would never come to its last steps.
 func (m *machine) page(person string, at time.Time) {
-	p := Page{Person: person, Level: m.s.Level, Entry: m.s.Entry, At: at, Due: at}
+	p := Page{Person: person, Level: m.s.Level, Entry: m.s.Entry, First: m.s.Entry, At: at, Due: at}
 	if plan, _ := m.d.Plan(person, m.s.Severity); len(plan) > 0 {
 		p.Due = at.Add(plan[0].After)
 	}
 	running := false
 	for i := 0; i < m.s.pages.n; i++ {
 		old := m.s.pages.ref(i)
+		if old.Person == person {
+			p.First = min(p.First, old.First)
+		}
 		switch {
 		case old.Person != person:
 		case !running && !old.Done:

@@ -93,6 +93,9 @@ var stories = []struct {
 	{name: "a worse severity puts no promise off", worse: true, policy: with(func(p *escalation.Policy) {
 		p.BySeverity = []escalation.Rule{{AtLeast: 1, Acknowledge: escalation.Promise{Within: 4 * minute, Level: "l2"}}, {AtLeast: 4, Acknowledge: escalation.Promise{Within: 3 * minute, Level: "l2"}}}
 	}), script: []at{{0, escalation.SetSeverity{By: "alice", Severity: 3}}, {2 * minute, escalation.SetSeverity{By: "alice", Severity: 1}}, {4 * minute, nil}}},
+	{name: "a worse severity puts no promise to respond off", worse: true, policy: with(func(p *escalation.Policy) {
+		p.BySeverity = []escalation.Rule{{AtLeast: 1, Respond: escalation.Promise{Within: 8 * minute, Level: "l2"}}, {AtLeast: 4, Respond: escalation.Promise{Within: 6 * minute, Level: "l2"}}}
+	}), script: []at{{1 * minute, escalation.Ack{By: "alice"}}, {5 * minute, escalation.SetSeverity{By: "alice", Severity: 1}}, {6 * minute, nil}}},
 	{name: "a promise that was kept is not missed later", worse: true, policy: promise(escalation.Rule{AtLeast: 4, Acknowledge: escalation.Promise{Within: 3 * minute, Level: "l2"}}), script: []at{
 		{1 * minute, escalation.Ack{By: "alice"}}, {2 * minute, escalation.Escalate{By: "alice", To: "l1"}}, {4 * minute, escalation.SetSeverity{By: "alice", Severity: 3}}, {5 * minute, nil}}},
 	{name: "an outage: what was owed is owed at once, and nothing drifts", policy: storyPolicy, late: true, script: []at{{7 * minute, escalation.Tick{}}, {17 * minute, escalation.Tick{}}}},

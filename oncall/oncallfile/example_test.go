@@ -47,3 +47,32 @@ layers:
 	// Output:
 	// oncallfile: db.yaml:10: layers[0].turn: invalid_turn "weekly": want a number of hours, days, weeks or months, such as "2 weeks", or elapsed time, such as "36h elapsed"
 }
+
+func ExampleReadAll() {
+	set, err := oncallfile.ReadAll(strings.NewReader(`
+apiVersion: sre-sdk/v1
+kind: Roster
+people:
+  - {id: alice, contacts: [{id: mobile, kind: voice, address: "+4915100000001"}]}
+  - {id: bob}
+---
+apiVersion: sre-sdk/v1
+kind: EscalationPolicy
+id: db
+levels:
+  - {id: l1, targets: [{person: alice}, {schedule: db}], delay: 5m}
+last_resort: {people: [bob]}
+`), "oncall.yaml")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	from := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	_, err = set.Compile(from, from.AddDate(1, 0, 0))
+	fmt.Println(err)
+	// Output:
+	// oncallfile: 3 problems:
+	// 	oncall.yaml:12: levels[0].targets[1].schedule: unknown_schedule "db": want a schedule of the roster
+	// 	oncall.yaml:13: last_resort.people[0]: no_contact "bob": want a person with a contact
+	// 	oncall.yaml:13: last_resort.people: no_human: want at least one person with a contact
+}

@@ -26,7 +26,7 @@ const MaxBytes = 1 << 20
 // Read reads the one schedule of a file; name is the file's, for messages. The
 // schedule that it returns compiles. The error carries every [sre.Problem].
 func Read(r io.Reader, name string) (schedule.Schedule, error) {
-	f, err := reading.Parse(r, name, "oncallfile", MaxBytes)
+	f, err := reading.Parse(r, name, prefix, MaxBytes)
 	if err != nil {
 		return schedule.Schedule{}, err
 	}
@@ -37,13 +37,21 @@ func Read(r io.Reader, name string) (schedule.Schedule, error) {
 	return s, nil
 }
 
+const prefix = "oncallfile"
+
 // file is one file as it is read.
 type file struct{ *reading.Reading }
 
-func (f file) schedule() schedule.Schedule {
+// document returns the fields of a document of that kind.
+func (f file) document(kind string) *yamlfile.Map {
 	m := f.Root.Map()
 	m.Required("apiVersion").Enum(APIVersion)
-	m.Required("kind").Enum(Kind)
+	m.Required("kind").Enum(kind)
+	return m
+}
+
+func (f file) schedule() schedule.Schedule {
+	m := f.document(Kind)
 	var s schedule.Schedule
 	s.ID = f.field(m, "", "id").Text()
 	s.Zone = f.field(m, "", "zone").Text()

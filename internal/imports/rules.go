@@ -50,7 +50,7 @@ var (
 	adapters = []string{
 		"openslo", "sloth", "pyrra", "slogenerator", "promrules", "prometheus", "scrape",
 		"pagerduty", "opsgenie", "grafana", "ical", "slack", "email", "webhook",
-		"statuspage", "nginx", "github", "csv", "sqlite", "postgres", "etcd",
+		"statuspage", "nginx", "github", "csv", "sqlite", "postgres", "etcd", "backstage",
 	}
 
 	testLibraries = []string{"pgregory.net/rapid", "github.com/google/go-cmp", "github.com/anishathalye/porcupine"}
@@ -80,7 +80,7 @@ func place(dir string) (kind, domain string) {
 		return kindBridge, first
 	case last == first+"test":
 		return kindKit, first
-	case last == first+"store" || dir == "oncall/dispatch":
+	case last == first+"store" || dir == "oncall/dispatch" || strings.HasPrefix(dir, "oncall/dispatch/"):
 		return kindStore, first
 	case last == first+"file":
 		return kindFile, first

@@ -48,12 +48,17 @@ func (o Options) Validate() error {
 	return errors.Join(problems...)
 }
 
+// maxReads is how many round trips of Get are under way at the same time: one
+// waits for the majority while the other is worked on.
+const maxReads = 2
+
 // A DB is a [storage.Backend] in an etcd cluster. Make one with [Open].
 type DB struct {
 	client  *clientv3.Client
 	keys    keyspace
 	timeout time.Duration
 	commits *groupcommit.Queue
+	gets    *groupcommit.Reads
 
 	closing sync.Once
 	closed  chan struct{}
@@ -77,6 +82,7 @@ func Open(ctx context.Context, client *clientv3.Client, o Options) (*DB, error) 
 	}
 	d := &DB{client: client, keys: keyspace(o.Prefix), timeout: o.Timeout, closed: make(chan struct{})}
 	d.commits = groupcommit.New(maxGroup, d.commitGroup)
+	d.gets = groupcommit.NewReads(maxReads, d.readKeys)
 	err := d.call(ctx, "open", func(ctx context.Context) error {
 		_, err := d.snapshot(ctx)
 		return err

@@ -1,7 +1,6 @@
 package etcd
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -111,7 +110,15 @@ func (d *DB) Get(ctx context.Context, keys ...storage.Key) (last storage.Pos, re
 	if err := storage.CheckKeys(keys); err != nil {
 		return 0, nil, err
 	}
-	err = d.call(ctx, "get", func(ctx context.Context) (err error) {
+	if err := d.enter(ctx); err != nil {
+		return 0, nil, err
+	}
+	return d.gets.Get(ctx, keys...)
+}
+
+// readKeys reads distinct keys, for several callers of Get.
+func (d *DB) readKeys(keys []storage.Key) (last storage.Pos, records []storage.Record, err error) {
+	err = d.call(context.Background(), "get", func(ctx context.Context) (err error) {
 		last, records, err = d.get(ctx, keys)
 		return err
 	})
@@ -145,7 +152,6 @@ func (d *DB) get(ctx context.Context, keys []storage.Key) (storage.Pos, []storag
 		if records[i], err = snap.first.current(d.keys, k); err != nil {
 			return 0, nil, fmt.Errorf("%s: %w", k, err)
 		}
-		records[i].Data = bytes.Clone(records[i].Data) // a key may be asked for twice
 	}
 	return snap.last, records, nil
 }

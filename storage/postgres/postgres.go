@@ -79,6 +79,10 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
+// maxReads is how many round trips of Get are under way at the same time: one
+// waits for the server while the other is worked on.
+const maxReads = 2
+
 // A DB is a [storage.Backend] on a PostgreSQL server. Any number of DBs, in any
 // number of processes, may stand on one schema.
 type DB struct {
@@ -86,6 +90,7 @@ type DB struct {
 	pool  *pgxpool.Pool
 	sql   statements
 	queue *groupcommit.Queue
+	gets  *groupcommit.Reads
 	watch *watch
 
 	closed     atomic.Bool
@@ -127,6 +132,7 @@ func OpenConfig(ctx context.Context, config *pgxpool.Config, o Options) (*DB, er
 		return nil, err
 	}
 	db.queue = groupcommit.New(maxGroup, db.commitGroup)
+	db.gets = groupcommit.NewReads(maxReads, db.readKeys)
 	run, stop := context.WithCancel(context.Background())
 	db.stop = stop
 	db.background.Go(func() { db.poll(run) })

@@ -19,29 +19,30 @@ func (db *DB) Get(ctx context.Context, keys ...storage.Key) (storage.Pos, []stor
 	if err := db.enter(ctx); err != nil {
 		return 0, nil, err
 	}
-	var pos storage.Pos
+	return db.gets.Get(ctx, keys...)
+}
+
+// readKeys reads distinct keys, for several callers of Get.
+func (db *DB) readKeys(keys []storage.Key) (pos storage.Pos, records []storage.Record, err error) {
 	if len(keys) == 0 {
-		err := db.do(ctx, "get", func(ctx context.Context) (err error) {
+		err := db.do(context.Background(), "get", func(ctx context.Context) (err error) {
 			pos, err = db.position(ctx)
 			return err
 		})
-		return pos, []storage.Record{}, err
+		return pos, nil, err
 	}
-	kinds, ids := make([]string, 0, len(keys)), make([]string, 0, len(keys))
+	kinds, ids := make([]string, len(keys)), make([]string, len(keys))
+	for i, k := range keys {
+		kinds[i], ids[i] = k.Kind, k.ID
+	}
 	found := make(map[storage.Key]storage.Record, len(keys))
-	for _, k := range keys {
-		if _, twice := found[k]; !twice {
-			found[k] = storage.Record{}
-			kinds, ids = append(kinds, k.Kind), append(ids, k.ID)
-		}
-	}
-	err := db.do(ctx, "get", func(ctx context.Context) error {
+	err = db.do(context.Background(), "get", func(ctx context.Context) error {
 		rows, err := db.pool.Query(ctx, db.sql.get, kinds, ids)
 		if err != nil {
 			return err
 		}
-		records, err := collect(rows, &pos)
-		for _, r := range records {
+		there, err := collect(rows, &pos)
+		for _, r := range there {
 			found[r.Key] = r
 		}
 		return err
@@ -49,13 +50,10 @@ func (db *DB) Get(ctx context.Context, keys ...storage.Key) (storage.Pos, []stor
 	if err != nil {
 		return 0, nil, err
 	}
-	records := make([]storage.Record, len(keys))
+	records = make([]storage.Record, len(keys))
 	for i, k := range keys {
 		records[i] = found[k]
 		records[i].Key = k
-		if i >= len(kinds) { // some key stands twice, and no bytes may be shared
-			records[i].Data = append([]byte(nil), records[i].Data...)
-		}
 	}
 	return pos, records, nil
 }

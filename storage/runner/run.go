@@ -117,6 +117,8 @@ type worker[S, I any] struct {
 	behind    map[string]int        // by type, how many were put off because it is not their turn
 	seen      map[storage.Key]claim // what was held in the latest pass, decoded
 	blind     map[string]blind      // by ID, states that could not be read
+
+	judging sync.Mutex // guards blind and plan.held while claims are judged at the same time
 }
 
 // pass does all that is due and returns when the next thing will be: at once if

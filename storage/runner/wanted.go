@@ -13,21 +13,26 @@ import (
 )
 
 // claim moves the due times of effects to the end of their leases, and begins
-// work on those for which that worked. A claim that is under way when Run is
+// work on those for which that worked. Batches are claimed at the same time, so
+// that they share the store's groups. A claim that is under way when Run is
 // stopped ends: broken off it would delay the effect by a lease.
 func (w *worker[S, I]) claim(ctx context.Context, p *plan) error {
 	claims := p.claims
+	maps.DeleteFunc(w.blind, func(_ string, b blind) bool { return !b.until.After(w.now()) })
 	size := func(i int) int {
 		rec := claims[i].rec
 		const more = 32 // that a claim or a skip adds to the data
 		return len(rec.Key.Kind) + len(rec.Key.ID) + len(rec.Data) + more + len(w.c.Machine.Kind) + len(claims[i].e.Of)
 	}
 	err := ctx.Err()
-	for start, end := range batches(len(claims), size) {
-		if err != nil {
-			break
+	if err == nil {
+		var parts [][]*claim
+		for start, end := range batches(len(claims), size) {
+			parts = append(parts, claims[start:end])
 		}
-		err = w.claimTogether(w.handling, p, claims[start:end], 1)
+		errs := make([]error, len(parts))
+		w.parallel(len(parts), func(i int) { errs[i] = w.claimTogether(w.handling, p, parts[i], 1) })
+		err = errors.Join(errs...)
 	}
 	for _, c := range claims {
 		if !c.begun {
@@ -102,11 +107,13 @@ func (w *worker[S, I]) judge(ctx context.Context, p *plan, claims []*claim) (jud
 			state := states[e.Of]
 			wanted, err := w.wanted(state, e.Effect)
 			if err != nil {
+				c.unread = err
+				w.judging.Lock()
 				if state.err != nil {
 					w.blind[e.Of] = blind{err, now.Add(blindPause)}
 				}
-				c.unread = err
 				w.holdForeign(p, *c, err)
+				w.judging.Unlock()
 				continue
 			}
 			if !wanted {
@@ -147,7 +154,6 @@ func (w *worker[S, I]) statesOf(ctx context.Context, claims []*claim) (map[strin
 	if w.c.Machine.Wanted == nil {
 		return nil, nil
 	}
-	maps.DeleteFunc(w.blind, func(_ string, b blind) bool { return !b.until.After(w.now()) })
 	states := map[string]asked[S]{}
 	var keys []storage.Key
 	for _, c := range claims {

@@ -2,6 +2,7 @@ package oncall
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
@@ -21,8 +22,32 @@ type ContactRule struct {
 // A ContactStep is one step of how a person is reached: that contact, so long
 // after the page.
 type ContactStep struct {
-	Contact string        `json:"contact"`
-	After   time.Duration `json:"after"`
+	Contact string
+	After   time.Duration
+}
+
+type contactStepJSON struct {
+	Contact string `json:"contact"`
+	After   string `json:"after"`
+}
+
+// MarshalJSON returns the duration as a Go string.
+func (s ContactStep) MarshalJSON() ([]byte, error) {
+	return json.Marshal(contactStepJSON{s.Contact, s.After.String()})
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote.
+func (s *ContactStep) UnmarshalJSON(data []byte) error {
+	var wire contactStepJSON
+	if err := json.Unmarshal(data, &wire); err != nil {
+		return err
+	}
+	after, err := time.ParseDuration(wire.After)
+	if err != nil {
+		return sre.NewProblem("after", "invalid_duration", wire.After, "a duration such as 1m0s")
+	}
+	*s = ContactStep{wire.Contact, after}
+	return nil
 }
 
 // DefaultContactGap is how long after one contact the next one is tried where

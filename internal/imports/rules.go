@@ -84,6 +84,8 @@ func place(dir string) (kind, domain string) {
 		return kindStore, first
 	case last == first+"file":
 		return kindFile, first
+	case strings.HasPrefix(dir, "oncall/alert/"): // pure readers of messages, whoever has thought of their format
+		return kindDomain, first
 	case dir != first && slices.Contains(adapters, last):
 		return kindAdapter, first
 	case first == "storage":

@@ -58,8 +58,19 @@ func link(a *Alert) string {
 	return a.Links[0].URL
 }
 
-// state takes in what a source states of one alert.
+// state takes in what a source states of one alert. Instants of a clock that
+// cannot be trusted, as they lie ahead, count as not stated: else everything that
+// is said later would be too late.
 func (m *machine) state(a *Alert, key string) {
+	if limit := m.now.Add(m.c.policy.MaxFactsAge); a.Observed.After(limit) || a.Starts.After(limit) {
+		trusted := *a
+		for _, t := range []*time.Time{&trusted.Observed, &trusted.Starts} {
+			if t.After(limit) {
+				*t = time.Time{}
+			}
+		}
+		a = &trusted
+	}
 	i, there := m.find(key)
 	switch {
 	case there && a.Status == Firing:
@@ -362,9 +373,13 @@ func (m *machine) beat(name string, heard bool, when time.Time) {
 	}
 }
 
-// beatMissing makes the alert of a heartbeat fire that was not heard in time.
+// beatMissing makes the alert of a heartbeat fire that was not heard in time. One
+// that an edit has taken from the policy is missed no longer.
 func (m *machine) beatMissing(at time.Time) {
 	h := m.c.heartbeats[m.s.Beat.Name]
+	if h == nil && m.s.Beat.Name != "" {
+		m.ownEnds(heartbeatPrefix + m.s.Beat.Name)
+	}
 	if h == nil || at.Before(m.s.Beat.deadline(h)) {
 		return
 	}

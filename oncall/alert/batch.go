@@ -21,8 +21,10 @@ type Batch struct {
 	// alert has a status of its own.
 	Status Status
 
-	// Truncated is how many alerts of the group the source has left out.
+	// Truncated is how many alerts of the group the source has left out, or the
+	// reader because they are not right.
 	Truncated int
+
 	// Severity is that of all alerts of the group, also of those left out, if
 	// the source says so.
 	Severity sre.Severity
@@ -46,9 +48,8 @@ const (
 	MaxBatchAlerts = 10_000  // in one message
 )
 
-// Unlisted returns the alert that stands for those that the source has left out
-// of a truncated message: it fires until a message of the same group leaves
-// nothing out. It is Resolved if nothing is left out now; ok is false if the
+// Unlisted returns the alert that stands for those that are left out of a
+// message: it fires until a message of the same group leaves nothing out. It is Resolved if nothing is left out now; ok is false if the
 // source does not group at all.
 //
 // A group whose status is resolved while alerts are left out has not told that
@@ -61,13 +62,16 @@ func (b *Batch) Unlisted() (a Alert, ok bool) {
 	a = Alert{
 		Fingerprint: unlistedPrefix + hex.EncodeToString(sum[:16]),
 		Status:      Resolved, Severity: b.Severity, Labels: b.GroupLabels,
-		Summary: "alerts that the source has left out of a truncated message",
+		Summary: "alerts that a message has left out, or that could not be read",
 	}
 	if service := b.GroupLabels.Get("service"); sre.ValidID(service) {
 		a.Service = service
 	}
 	if b.Truncated > 0 {
 		a.Status = Firing
+	}
+	if a.Validate() != nil { // labels beyond the limits must not lose it
+		a.Labels = sre.Labels{}
 	}
 	return a, true
 }

@@ -72,7 +72,7 @@ const (
 )
 
 // Split makes of a batch the inputs of its groups, in the order of their keys. A
-// group may get several. Firing alerts that are beats of a heartbeat go to that
+// group may get several. Alerts that are beats of heartbeats go to those
 // alone. Annotations, which decide nothing, are left out.
 //
 // What a truncated batch leaves out is an alert of its own; see
@@ -87,11 +87,15 @@ func (c *Compiled) Split(b Batch) ([]Input, error) {
 			p.Merge(path, err)
 			return
 		}
-		for _, h := range c.matched {
+		beat := false
+		for _, h := range c.matched { // one alert may be the beat of several
 			if h.Match.Matches(a.Labels) {
 				beats[h.Name] = beats[h.Name] || a.Status == Firing
-				return
+				beat = true
 			}
+		}
+		if beat {
+			return
 		}
 		key := c.GroupKey(&a)
 		a.Annotations = nil

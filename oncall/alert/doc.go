@@ -31,6 +31,7 @@
 //   - A step that changes nothing returns the same state: an identical webhook
 //     may come any number of times, by several ways, in any order of its alerts.
 //   - A late statement does not undo a newer one, where the sources say when.
+//     What a source says of a time further ahead than MaxFactsAge does not count.
 //   - What is owed is a function of the state: a tick that comes late has the
 //     effects of a punctual one, with the instants at which they were due. That
 //     needs facts that say since and until when they hold.
@@ -42,6 +43,10 @@
 // a tick at [NextDue], and with a tick when a silence was made or ended or a
 // source resolved; without the last, it is noticed when the facts are read again,
 // after Policy.MaxFactsAge at most.
+//
+// A state belongs to no version of a policy: each step goes by the one that steps
+// it. After an edit, step every group with a tick. Where GroupBy has changed,
+// alerts go to new groups, and what the old ones have open is closed by people.
 //
 // Nothing here reads a clock. A Compiled is immutable and safe for concurrent
 // use.

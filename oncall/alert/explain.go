@@ -127,8 +127,21 @@ func code(names []string) string {
 	if len(names) == 0 {
 		return "none"
 	}
-	return "`" + strings.Join(names, "`, `") + "`"
+	list := make([]string, len(names))
+	for i, name := range names {
+		list[i] = span(name)
+	}
+	return strings.Join(list, ", ")
+}
+
+// span is a text as code in a table, whatever it holds.
+func span(text string) string {
+	fence, space := "`", ""
+	for strings.Contains(text, fence) {
+		fence, space = fence+"`", " "
+	}
+	return fence + space + strings.NewReplacer("|", `\|`, "\n", " ", "\r", " ").Replace(text) + space + fence
 }
 
 // cell is a list of matchers in a table.
-func cell(ms Matchers) string { return "`" + strings.ReplaceAll(ms.String(), "|", `\|`) + "`" }
+func cell(ms Matchers) string { return span(ms.String()) }

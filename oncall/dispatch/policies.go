@@ -56,10 +56,7 @@ func (d *Dispatcher) keep(ctx context.Context, policy *escalation.Compiled) erro
 		return err
 	}
 	if !records[0].Exists() {
-		data, err := json.Marshal(policy.Policy())
-		if err == nil {
-			data, err = json.Marshal(envelope{1, data})
-		}
+		data, err := escalation.EncodePolicy(policy.Policy())
 		if err != nil {
 			return fmt.Errorf("dispatch: %w", err)
 		}
@@ -95,15 +92,8 @@ func (d *Dispatcher) load(ctx context.Context, digest escalation.Digest) (*escal
 	if !records[0].Exists() {
 		return nil, fmt.Errorf("%w: %s is not in the store", errNoPolicy, digest)
 	}
-	var e envelope
-	if err := json.Unmarshal(records[0].Data, &e); err != nil {
-		return nil, fmt.Errorf("%w: %s: %w", errNoPolicy, digest, err)
-	}
-	if e.Schema != 1 {
-		return nil, fmt.Errorf("%w: %s: %w", errNoPolicy, digest, sre.NewProblem("schema", "unknown_schema", e.Schema, "1; a newer one needs a newer program"))
-	}
-	var plain escalation.Policy
-	if err := json.Unmarshal(e.Data, &plain); err != nil {
+	plain, err := escalation.DecodePolicy(records[0].Data)
+	if err != nil {
 		return nil, fmt.Errorf("%w: %s: %w", errNoPolicy, digest, err)
 	}
 	policy, err := plain.Compile()

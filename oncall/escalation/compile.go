@@ -2,7 +2,6 @@ package escalation
 
 import (
 	"crypto/sha256"
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -83,7 +82,7 @@ func (p Policy) Compile() (*Compiled, error) {
 	if err := problems.Err("escalation"); err != nil {
 		return nil, err
 	}
-	canonical, err := json.Marshal(p)
+	canonical, err := EncodePolicy(p)
 	if err != nil {
 		return nil, fmt.Errorf("escalation: %w", err)
 	}
@@ -206,13 +205,13 @@ func checkTargets(problems *sre.Problems, path string, targets []Target, peopleO
 				problems.CheckID(fmt.Sprintf("%s.people[%d]", path, k), id)
 			}
 		default:
-			problems.Add(path+".kind", "unknown_kind", uint8(t.Kind), "a person, schedule, team or round robin")
+			problems.Add(path+".kind", "unknown_kind", t.Kind, "a person, schedule, team or round robin")
 		}
 		if t.Kind == TargetSchedule && t.Role != oncall.Primary && t.Role != oncall.Secondary {
 			problems.Add(path+".role", "out_of_range", t.Role, "primary or secondary: a shadow is never paged")
 		}
 		if peopleOnly && t.Kind != TargetPerson {
-			problems.Add(path+".kind", "not_a_person", uint8(t.Kind), "a person: a schedule or a team may be empty when it matters")
+			problems.Add(path+".kind", "not_a_person", t.Kind, "a person: a schedule or a team may be empty when it matters")
 		}
 	}
 }

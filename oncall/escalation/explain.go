@@ -1,11 +1,14 @@
 package escalation
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/sre-sdk/sre/oncall"
+	"github.com/sre-sdk/sre/oncall/internal/markdown"
 )
 
 // Markdown renders the policy as the document to publish: the one that is read
@@ -13,10 +16,10 @@ import (
 func (c *Compiled) Markdown() string {
 	p := &c.policy
 	var b strings.Builder
-	fmt.Fprintf(&b, "# Escalation policy: %s\n\n", text(p.Name))
+	fmt.Fprintf(&b, "# Escalation policy: %s\n\n", markdown.Cell(p.Name))
 	b.WriteString("| Level | Who is paged | Next level after | Acknowledged by | Only |\n|---|---|---|---|---|\n")
 	for _, l := range p.Levels {
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", text(l.Name), targets(l.Targets), l.Delay, people(l.Acks), c.condition(l.When))
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", markdown.Cell(l.Name), targets(l.Targets), l.Delay, people(l.Acks), c.condition(l.When))
 	}
 	fmt.Fprintf(&b, "| Last resort | %s | again every %s | %s | |\n", targets(p.LastResort.Targets), p.LastResort.Every, people(1))
 	b.WriteString("\n")
@@ -28,10 +31,7 @@ func (c *Compiled) Markdown() string {
 	if len(p.BySeverity) > 0 {
 		b.WriteString("\n| Severity | Begins at | Acknowledged within | Response begun within | Acknowledgement holds for |\n|---|---|---|---|---|\n")
 		for _, r := range p.BySeverity {
-			start := r.Start
-			if start == "" {
-				start = p.Levels[0].ID
-			}
+			start := cmp.Or(r.Start, p.Levels[0].ID)
 			hold := "ever"
 			if r.AckFor > 0 {
 				hold = r.AckFor.String()
@@ -44,7 +44,7 @@ func (c *Compiled) Markdown() string {
 
 func (c *Compiled) levelName(id string) string {
 	if i := c.index(id); i >= 0 && i < c.lastResort() {
-		return text(c.levels[i].Name)
+		return markdown.Cell(c.levels[i].Name)
 	}
 	return "the last resort"
 }
@@ -116,10 +116,8 @@ func (t Target) String() string {
 	return "nobody"
 }
 
-// text escapes what somebody has written for a cell of a table.
-func text(s string) string {
-	return strings.NewReplacer("|", "\\|", "\n", " ", "\r", " ", "<", "&lt;", "&", "&amp;", "*", "\\*", "_", "\\_", "`", "\\`", "[", "\\[").Replace(s)
-}
+// triggered is where an escalation begins in a graph: no ID of a level.
+const triggered = "is triggered"
 
 // DOT renders the policy as a graph for Graphviz: what is entered after what,
 // and when.
@@ -131,17 +129,23 @@ func (c *Compiled) DOT() string {
 		fmt.Fprintf(&b, "\t%q [label=%q];\n", l.ID, l.Name+"\n"+targets(l.Targets))
 	}
 	fmt.Fprintf(&b, "\t%q [label=%q];\n", LastResortLevel, "Last resort\n"+targets(c.policy.LastResort.Targets))
-	edge("trigger", c.levels[c.rules[0].start].ID, "")
+	first := c.levels[0].ID
+	starts := slices.ContainsFunc(c.policy.BySeverity, func(r Rule) bool { return r.Start != "" })
+	if starts {
+		edge(triggered, first, "else")
+	} else {
+		edge(triggered, first, "")
+	}
 	for i, l := range c.policy.Levels {
 		edge(l.ID, c.name(i+1), l.Delay.String()+", or nobody")
 	}
 	if n := c.policy.Repeat; n > 0 {
-		edge(c.policy.Levels[len(c.policy.Levels)-1].ID, c.levels[c.rules[0].start].ID, fmt.Sprintf("%d times again", n))
+		edge(c.levels[len(c.levels)-1].ID, triggered, fmt.Sprintf("%d times again", n))
 	}
 	edge(LastResortLevel, LastResortLevel, "every "+c.policy.LastResort.Every.String())
 	for _, r := range c.policy.BySeverity {
-		if r.Start != "" {
-			edge("trigger", r.Start, r.AtLeast.String()+" and worse")
+		if starts {
+			edge(triggered, cmp.Or(r.Start, first), r.AtLeast.String()+" and worse")
 		}
 		if r.Acknowledge.Within > 0 {
 			edge("not acknowledged", r.Acknowledge.Level, fmt.Sprintf("%s: %s", r.AtLeast, r.Acknowledge.Within))

@@ -103,7 +103,7 @@ const (
 type Target struct {
 	Kind TargetKind
 	ID   string      // of the person, schedule or team
-	Role oncall.Role `json:",omitzero"` // of a schedule; default: Primary
+	Role oncall.Role // of a schedule; default: Primary
 
 	// People are those of a round robin, in their order. Whose turn it is follows
 	// from Trigger.Turn and the repeat, so no memory is needed; a person who has

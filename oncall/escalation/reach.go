@@ -13,12 +13,11 @@ import (
 
 // Limits on a ReachQuery, part of the contract.
 const (
-	MaxReachTime    = 10 * 366 * 24 * time.Hour
-	MaxReachTurns   = 1000    // the least common multiple of the sizes of the round robins
-	MaxStorm        = 10_000  // pages at once
-	MaxReachPieces  = 1 << 20 // stretches of time with one answer
-	maxReachSteps   = 100_000 // of one escalation
-	maxReachSamples = 1 << 22
+	MaxReachTime   = 10 * 366 * 24 * time.Hour
+	MaxReachTurns  = 1000    // the least common multiple of the sizes of the round robins
+	MaxStorm       = 10_000  // pages at once
+	MaxReachPieces = 1 << 20 // stretches of time with one answer
+	maxReachWork   = 1 << 26 // steps of escalations and looks at queues: some ten seconds
 )
 
 // A ReachQuery asks how long it takes at worst from a trigger to the first
@@ -41,12 +40,15 @@ type ReachQuery struct {
 	// Throttles are what the ways of paging allow. Default: everything.
 	Throttles []Throttle
 
-	// Storm is how many escalations begin at the same instant; the answer is
-	// about the last of them. Default: 1.
+	// Storm is how many escalations begin at the same instant, each with the turn
+	// of the round robins that follows; the answer is about the last of them.
+	// Default: 1.
 	Storm int
 }
 
-// A Throttle limits deliveries: at most N in any time of length Per.
+// A Throttle limits deliveries: at most N in any time of length Per. A delivery
+// is sent as soon as every throttle of its own allows it; of several that one
+// throttle could let pass, the one that was due first is.
 type Throttle struct {
 	Kind       oncall.ContactKind // of the contacts; required
 	PerContact bool               // each contact has its own limit; default: they share one
@@ -108,7 +110,7 @@ func (r ReachResult) Over(within time.Duration) []Reached {
 // Validate reports every problem of the query.
 func (q ReachQuery) Validate() error {
 	var problems sre.Problems
-	if q.Policy == nil {
+	if q.Policy == nil || len(q.Policy.levels) == 0 {
 		problems.Add("policy", "missing", nil, "a compiled policy")
 	} else if n := q.turns(); n > MaxReachTurns {
 		problems.Add("policy", "too_many_turns", n, fmt.Sprintf("round robins whose sizes have a least common multiple of at most %d", MaxReachTurns))
@@ -158,9 +160,11 @@ func gcd(a, b uint64) uint64 {
 // Reach answers a [ReachQuery], exactly: it steps the policy as paging will,
 // and notes for how long each answer of the roster holds, so a trigger anywhere
 // in that time takes the same course. It costs one run through the levels for
-// each stretch of time in which no shift that matters begins or ends.
+// each stretch of time in which no shift that matters begins or ends, and with
+// throttles one through the deliveries of the storm.
 //
-// The error carries every [sre.Problem] of the query.
+// The error carries every [sre.Problem] of the query. A query that takes too
+// much work is refused by one.
 func Reach(q ReachQuery) (ReachResult, error) {
 	if err := q.Validate(); err != nil {
 		return ReachResult{}, err
@@ -170,23 +174,22 @@ func Reach(q ReachQuery) (ReachResult, error) {
 	}
 	q.Storm = max(q.Storm, 1)
 	r := ReachResult{WorstAt: -1}
-	turns := q.turns()
-	samples := 0
+	x := reach{q: &q, turns: q.turns()}
+	tooFine := func(want string) error {
+		return fmt.Errorf("escalation: reach: %w", sre.NewProblem("to", "too_fine", q.To, want))
+	}
 	for at := q.From.UTC(); at.Before(q.To); {
 		worst := Reached{From: at, After: -1}
-		hold := q.To.Sub(at)
-		for turn := range turns {
-			if samples++; samples > maxReachSamples {
-				return ReachResult{}, fmt.Errorf("escalation: reach: %w", sre.NewProblem("to", "too_fine", q.To, "a shorter time: the schedules change too often"))
-			}
-			s := sample{q: &q, hold: hold}
-			got := s.run(at, turn)
-			hold = s.hold
-			if got.After > worst.After {
+		x.hold = q.To.Sub(at)
+		for turn := range x.turns {
+			if got := x.run(at, turn); got.After > worst.After {
 				worst = got
 			}
 		}
-		worst.From, worst.To = at, at.Add(hold)
+		if x.spent() {
+			return ReachResult{}, tooFine("a shorter time or a smaller storm: this one takes too much work")
+		}
+		worst.From, worst.To = at, at.Add(x.hold)
 		at = worst.To
 		if n := len(r.Stretches); n > 0 && r.Stretches[n-1].same(worst) {
 			r.Stretches[n-1].To = worst.To
@@ -196,7 +199,7 @@ func Reach(q ReachQuery) (ReachResult, error) {
 			r.Worst, r.WorstAt = worst.After, len(r.Stretches)
 		}
 		if len(r.Stretches) == MaxReachPieces {
-			return ReachResult{}, fmt.Errorf("escalation: reach: %w", sre.NewProblem("to", "too_fine", q.To, fmt.Sprintf("a time with at most %d stretches", MaxReachPieces)))
+			return ReachResult{}, tooFine(fmt.Sprintf("a time with at most %d stretches", MaxReachPieces))
 		}
 		r.Stretches = append(r.Stretches, worst)
 	}
@@ -209,149 +212,281 @@ func (r Reached) same(other Reached) bool {
 	return r == other
 }
 
-// sample is one escalation that nobody acknowledges. It is the Directory of
-// itself, in order to learn for how long the answers hold.
-type sample struct {
-	q    *ReachQuery
-	hold time.Duration // a trigger later by less takes the same course
+// take notes a delivery if it reaches somebody earlier than what was known.
+func (r *Reached) take(after time.Duration, level, person, contact string) {
+	if after < r.After {
+		r.After, r.Level, r.Person, r.Contact = after, level, person, contact
+	}
+}
+
+// reach is a query as it is answered.
+type reach struct {
+	q     *ReachQuery
+	turns uint64
+	hold  time.Duration // a trigger later by less takes the same course
+	work  int           // steps, and looks at queues
+}
+
+func (r *reach) spent() bool { return r.work > maxReachWork }
+
+// run returns how a trigger reaches a person.
+func (r *reach) run(at time.Time, turn uint64) Reached {
+	best := r.alone(at, turn)
+	if best.Never() || !slices.ContainsFunc(r.q.Throttles, func(t Throttle) bool { return slices.Contains(r.q.Counts, t.Kind) }) {
+		return best
+	}
+	return r.queued(at, turn)
+}
+
+// course is one escalation that nobody acknowledges, as far as it was stepped.
+// It is the Directory of its steps, in order to learn for how long the answers
+// hold.
+type course struct {
+	r     *reach
+	state State
+	in    Input
+	next  time.Time // when the next step is due
+	out   []Effect  // of the latest step
+}
+
+func (r *reach) course(at time.Time, turn uint64) course {
+	return course{r: r, in: Trigger{ID: "reach", Severity: r.q.Severity, Turn: turn}, next: at}
+}
+
+func (c *course) step() []Effect {
+	c.r.work++
+	now := c.next
+	c.hours(now)
+	c.state, c.out, _ = c.r.q.Policy.Step(c.state, c.in, c, now, c.out[:0])
+	c.in, c.next = Tick{}, c.state.nextDue()
+	return c.out
+}
+
+// hours notes for how long the conditions on the clock stay as they are.
+func (c *course) hours(now time.Time) {
+	for i := range c.r.q.Policy.levels {
+		if calendar := c.r.q.Policy.levels[i].hours; calendar != nil {
+			if next, _, ok := calendar.Next(now); ok {
+				c.holds(now, next)
+			}
+		}
+	}
 }
 
 // holds notes that an answer at one instant holds until another.
-func (s *sample) holds(at, until time.Time) {
+func (c *course) holds(at, until time.Time) {
 	if !until.IsZero() && until.After(at) {
-		s.hold = min(s.hold, until.Sub(at))
+		c.r.hold = min(c.r.hold, until.Sub(at))
 	}
 }
 
-func (s *sample) OnCall(id string, role oncall.Role, t time.Time) ([]string, bool) {
-	c := s.q.Roster.schedules[id]
-	if c == nil {
+func (c *course) OnCall(id string, role oncall.Role, t time.Time) ([]string, bool) {
+	s := c.r.q.Roster.schedules[id]
+	if s == nil {
 		return nil, false
 	}
-	on := c.At(t)
+	on := s.At(t)
 	_, until := on.Bounds()
-	s.holds(t, until)
+	c.holds(t, until)
 	return on.People(role), true
 }
 
-func (s *sample) Team(id string) ([]string, bool) { return s.q.Roster.Team(id) }
+func (c *course) Team(id string) ([]string, bool) { return c.r.q.Roster.Team(id) }
 
-func (s *sample) Plan(person string, severity sre.Severity) ([]oncall.ContactStep, bool) {
-	return s.q.Roster.Plan(person, severity)
+func (c *course) Plan(person string, severity sre.Severity) ([]oncall.ContactStep, bool) {
+	return c.r.q.Roster.Plan(person, severity)
 }
 
-func (s *sample) Load(person string) (int, bool) { return s.q.Roster.Load(person) }
+func (c *course) Load(person string) (int, bool) { return c.r.q.Roster.Load(person) }
 
-// run returns how a trigger reaches a person.
-func (s *sample) run(at time.Time, turn uint64) Reached {
+// counted returns the contact of a delivery, if that is one by which a person
+// is reached. Whoever is not known is not reached.
+func (r *reach) counted(e *Effect) (contact oncall.Contact, ok bool) {
+	if e.Kind != Deliver {
+		return contact, false
+	}
+	contact, ok = r.q.Roster.people[e.Person].Contact(e.Contact)
+	return contact, ok && slices.Contains(r.q.Counts, contact.Kind)
+}
+
+// alone returns how a trigger reaches a person if nothing is throttled.
+func (r *reach) alone(at time.Time, turn uint64) Reached {
 	best := Reached{After: never, Turn: turn}
-	queues := queues{throttles: s.q.Throttles}
-	var (
-		state State
-		out   []Effect
-		in    Input     = Trigger{ID: "reach", Severity: s.q.Severity, Turn: turn}
-		last  time.Time // when to stop, once the last resort has been paged
-	)
-	for now, n := at, 0; n < maxReachSteps; n++ {
-		s.hours(now)
-		state, out, _ = s.q.Policy.Step(state, in, s, now, out[:0])
-		s.deliver(&best, &queues, at, out)
-		in, now = Tick{}, state.nextDue()
-		if best.After != never && now.Sub(at) >= best.After {
-			break // nothing later is earlier
+	c := r.course(at, turn)
+	var last time.Time // when to stop, once the last resort has been paged
+	for c.next.Sub(at) < best.After && !r.spent() {
+		effects := c.step()
+		for i := range effects {
+			e := &effects[i]
+			if contact, ok := r.counted(e); ok {
+				best.take(e.At.Sub(at)+r.q.Latency[contact.Kind], e.Level, e.Person, e.Contact)
+			}
 		}
 		// The last resort is paged again and again in the same way: whom no contact
 		// plan has reached from its start to its end, nothing will.
-		if state.Level == LastResortLevel && last.IsZero() {
-			last = now.Add(oncall.MaxContactAfter + s.q.Policy.policy.LastResort.Every)
+		if last.IsZero() && c.state.Level == LastResortLevel {
+			last = c.next.Add(oncall.MaxContactAfter + r.q.Policy.policy.LastResort.Every)
 		}
-		if !last.IsZero() && now.After(last) {
+		if !last.IsZero() && c.next.After(last) {
 			break
 		}
 	}
 	return best
 }
 
-// hours notes for how long the conditions on the clock stay as they are.
-func (s *sample) hours(now time.Time) {
-	for i := range s.q.Policy.levels {
-		if calendar := s.q.Policy.levels[i].hours; calendar != nil {
-			if next, _, ok := calendar.Next(now); ok {
-				s.holds(now, next)
+// queued returns how a trigger reaches a person that is the last of a storm and
+// in the end would, second for second as the throttles let it: it plays all that
+// is due and all that is sent.
+func (r *reach) queued(at time.Time, turn uint64) Reached {
+	best := Reached{After: never, Turn: turn}
+	// Those of the storm that have the same turn take the same course; courses[i]
+	// is that of the last but i.
+	courses := make([]course, min(uint64(r.q.Storm), r.turns))
+	for i := range courses {
+		courses[i] = r.course(at, (turn+r.turns-uint64(i))%r.turns)
+	}
+	queues := queues{r: r, of: map[queueKey]*queue{}, throttles: map[throttleKey]*throttle{}}
+	for !r.spent() {
+		due := courses[0].next
+		for i := range courses {
+			earliest(&due, courses[i].next)
+		}
+		first, now := queues.first()
+		step := first == nil || now >= due.Sub(at)
+		if step {
+			now = due.Sub(at)
+		}
+		if now >= best.After {
+			break // nothing later is earlier
+		}
+		if !step {
+			if d := queues.send(first, now); d.last {
+				best.take(now+r.q.Latency[first.kind], d.level, first.person, first.contact)
+			}
+			continue
+		}
+		for i := range courses {
+			if c := &courses[i]; c.next.Equal(due) {
+				c.step()
+			} else {
+				c.out = c.out[:0]
+			}
+		}
+		for n := r.q.Storm - 1; n >= 0 && !r.spent(); n-- {
+			r.work++
+			effects := courses[n%len(courses)].out
+			for i := range effects {
+				queues.add(&effects[i], now, n == 0)
 			}
 		}
 	}
+	return best
 }
 
-// deliver looks whether deliveries that are due together reach somebody earlier
-// than what was found so far. Each escalation of the storm makes them in turn,
-// and what counts is when those of the last one are sent.
-func (s *sample) deliver(best *Reached, queues *queues, at time.Time, effects []Effect) {
-	storm := s.q.Storm
-	if len(s.q.Throttles) == 0 {
-		storm = 1 // all are sent at once
-	}
-	for n := range storm {
-		for _, e := range effects {
-			p, _ := s.q.Roster.Person(e.Person)
-			contact, ok := p.Contact(e.Contact)
-			if e.Kind != Deliver || !ok {
-				continue // whoever is not known is not reached
-			}
-			sent := queues.send(contact.Kind, e.Person+"\x00"+e.Contact, e.At)
-			if n+1 < storm || !slices.Contains(s.q.Counts, contact.Kind) {
-				continue
-			}
-			if after := sent.Add(s.q.Latency[contact.Kind]).Sub(at); after < best.After {
-				best.After, best.Level, best.Person, best.Contact = after, e.Level, e.Person, e.Contact
-			}
-		}
-	}
-}
-
-// queues remember when deliveries were sent, as far as throttles need it.
+// queues hold what is due and not yet sent. Each contact has one; they are sent
+// in the order in which they are due, but none waits for a throttle that is not
+// its own.
 type queues struct {
-	throttles []Throttle
-	sent      map[queueKey][]time.Time
+	r         *reach
+	list      []*queue // in the order of their first deliveries
+	of        map[queueKey]*queue
+	throttles map[throttleKey]*throttle
+	seq       int
+	now       time.Duration
 }
 
-type queueKey struct {
-	throttle int
-	contact  string
+type queueKey struct{ person, contact string }
+
+type throttleKey struct {
+	queueKey // zero: of all contacts
+	index    int
 }
 
-// send returns when a delivery that is due at an instant is sent: as early as
-// every throttle allows, in the order in which they are due.
-func (q *queues) send(kind oncall.ContactKind, contact string, due time.Time) time.Time {
-	if q.sent == nil {
-		q.sent = map[queueKey][]time.Time{}
+type queue struct {
+	queueKey
+	kind      oncall.ContactKind
+	throttles []*throttle
+	waiting   []delivery
+}
+
+type delivery struct {
+	due   time.Duration
+	seq   int
+	level string
+	last  bool // of the last of the storm
+}
+
+// throttle remembers when deliveries were sent, as far as it must.
+type throttle struct {
+	n    int
+	per  time.Duration
+	sent []time.Duration
+}
+
+func (q *queues) add(e *Effect, due time.Duration, last bool) {
+	contact, ok := q.r.counted(e)
+	if !ok {
+		return // other kinds share no throttle with those that count
 	}
-	at := due
-	for pass := 0; pass < 2; pass++ { // look, then keep
-		for i, t := range q.throttles {
-			if t.Kind != kind {
-				continue
-			}
-			key := queueKey{throttle: i}
-			if t.PerContact {
-				key.contact = contact
-			}
-			list := q.sent[key]
-			if pass == 1 {
-				q.sent[key] = append(list[max(0, len(list)-t.N+1):], at)
-				continue
-			}
-			if len(list) >= t.N {
-				if free := list[len(list)-t.N].Add(t.Per); free.After(at) {
-					at = free
-				}
-			}
-			if len(list) > 0 && list[len(list)-1].After(at) {
-				at = list[len(list)-1] // first in, first out
+	key := queueKey{e.Person, e.Contact}
+	to := q.of[key]
+	if to == nil {
+		to = &queue{queueKey: key, kind: contact.Kind}
+		for i, t := range q.r.q.Throttles {
+			if t.Kind == contact.Kind {
+				to.throttles = append(to.throttles, q.throttle(i, key))
 			}
 		}
+		q.of[key] = to
+		q.list = append(q.list, to)
 	}
-	return at
+	if last || len(to.throttles) > 0 {
+		q.seq++
+		to.waiting = append(to.waiting, delivery{due, q.seq, e.Level, last})
+	}
+}
+
+func (q *queues) throttle(index int, of queueKey) *throttle {
+	t := q.r.q.Throttles[index]
+	if !t.PerContact {
+		of = queueKey{}
+	}
+	key := throttleKey{of, index}
+	if q.throttles[key] == nil {
+		q.throttles[key] = &throttle{n: t.N, per: t.Per}
+	}
+	return q.throttles[key]
+}
+
+// first returns the queue from which the next delivery is sent, and when; nil
+// if nothing waits.
+func (q *queues) first() (first *queue, at time.Duration) {
+	for _, one := range q.list {
+		q.r.work++
+		if len(one.waiting) == 0 {
+			continue
+		}
+		free := max(q.now, one.waiting[0].due)
+		for _, t := range one.throttles {
+			if n := len(t.sent); n >= t.n {
+				free = max(free, t.sent[n-t.n]+t.per)
+			}
+		}
+		if first == nil || free < at || free == at && one.waiting[0].seq < first.waiting[0].seq {
+			first, at = one, free
+		}
+	}
+	return first, at
+}
+
+func (q *queues) send(from *queue, at time.Duration) delivery {
+	q.now = at
+	for _, t := range from.throttles {
+		t.sent = append(t.sent[max(0, len(t.sent)-t.n+1):], at)
+	}
+	d := from.waiting[0]
+	from.waiting = from.waiting[1:]
+	return d
 }
 
 // String says what the worst case is.

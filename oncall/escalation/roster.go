@@ -2,6 +2,7 @@ package escalation
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -31,8 +32,7 @@ func (r Roster) Compile() (*CompiledRoster, error) {
 		if _, ok := c.people[p.ID]; ok {
 			problems.Add(path+".id", "duplicate", p.ID, "an ID that nobody else has")
 		}
-		p.Contacts, p.Rules, p.Skills = slices.Clone(p.Contacts), slices.Clone(p.Rules), slices.Clone(p.Skills)
-		c.people[p.ID] = p
+		c.people[p.ID] = copyPerson(p)
 	}
 	teams := map[string]oncall.Team{}
 	for i, t := range r.Teams {
@@ -72,6 +72,11 @@ func (r Roster) Compile() (*CompiledRoster, error) {
 		return nil, err
 	}
 	return c, nil
+}
+
+func copyPerson(p oncall.Person) oncall.Person {
+	p.Contacts, p.Rules, p.Skills = slices.Clone(p.Contacts), slices.Clone(p.Rules), slices.Clone(p.Skills)
+	return p
 }
 
 // expansion collects the people of a team.
@@ -159,15 +164,16 @@ func (c *CompiledRoster) Load(person string) (int, bool) {
 // Person returns the person of that ID.
 func (c *CompiledRoster) Person(id string) (oncall.Person, bool) {
 	p, ok := c.people[id]
-	return p, ok
+	return copyPerson(p), ok
 }
 
 // Schedule returns the schedule of that ID, or nil.
 func (c *CompiledRoster) Schedule(id string) *schedule.Compiled { return c.schedules[id] }
 
-// Check reports, as every [sre.Problem], what of a policy the roster does not
-// have: people, teams, schedules, and a human at its end. A last resort none
-// of whose people has a contact would page nobody.
+// Check reports, as every [sre.Problem], what of a policy cannot page anybody:
+// people, teams and schedules that the roster does not have, people without a
+// contact, also in teams and schedules, roles that nobody holds at any time of a
+// schedule's horizon, and a last resort without a human.
 func (c *CompiledRoster) Check(policy *Compiled) error {
 	var problems sre.Problems
 	for i, l := range policy.policy.Levels {
@@ -187,29 +193,46 @@ func (c *CompiledRoster) Check(policy *Compiled) error {
 }
 
 func (c *CompiledRoster) checkTarget(problems *sre.Problems, path string, t Target) {
-	person := func(path, id string) {
+	for i, id := range t.People { // of a round robin
+		c.checkPeople(problems, fmt.Sprintf("%s.people[%d]", path, i), id)
+	}
+	path += ".id"
+	switch t.Kind {
+	case TargetPerson:
+		c.checkPeople(problems, path, t.ID)
+	case TargetTeam:
+		members, ok := c.teams[t.ID]
+		if !ok {
+			problems.Add(path, "unknown_team", t.ID, "a team of the roster")
+		} else if len(members) == 0 {
+			problems.Add(path, "empty_team", t.ID, "a team with a person in it")
+		}
+		c.checkPeople(problems, path, members...)
+	case TargetSchedule:
+		s := c.schedules[t.ID]
+		if s == nil {
+			problems.Add(path, "unknown_schedule", t.ID, "a schedule of the roster")
+			return
+		}
+		on := map[string]bool{}
+		for shift := range s.Flatten(s.Horizon()) {
+			if shift.Role == t.Role {
+				on[shift.Person] = true
+			}
+		}
+		if len(on) == 0 {
+			problems.Add(path, "never_on_call", t.String(), "a role that somebody holds at some time")
+		}
+		c.checkPeople(problems, path, slices.Sorted(maps.Keys(on))...)
+	}
+}
+
+func (c *CompiledRoster) checkPeople(problems *sre.Problems, path string, ids ...string) {
+	for _, id := range ids {
 		if p, ok := c.people[id]; !ok {
 			problems.Add(path, "unknown_person", id, "a person of the roster")
 		} else if len(p.Contacts) == 0 {
 			problems.Add(path, "no_contact", id, "a person with a contact")
-		}
-	}
-	switch t.Kind {
-	case TargetPerson:
-		person(path+".id", t.ID)
-	case TargetRoundRobin:
-		for i, id := range t.People {
-			person(fmt.Sprintf("%s.people[%d]", path, i), id)
-		}
-	case TargetTeam:
-		if members, ok := c.teams[t.ID]; !ok {
-			problems.Add(path+".id", "unknown_team", t.ID, "a team of the roster")
-		} else if len(members) == 0 {
-			problems.Add(path+".id", "empty_team", t.ID, "a team with a person in it")
-		}
-	case TargetSchedule:
-		if c.schedules[t.ID] == nil {
-			problems.Add(path+".id", "unknown_schedule", t.ID, "a schedule of the roster")
 		}
 	}
 }

@@ -89,9 +89,12 @@ func (m *machine) input(in Input) *Refusal {
 	return nil
 }
 
-// admit refuses what no input may do: to step a state that is not there, that
-// has ended, or that belongs to another policy.
+// admit refuses what no input may do: to step by the zero policy, or a state
+// that is not there, that has ended, or that belongs to another policy.
 func (m *machine) admit(in Input) *Refusal {
+	if len(m.c.levels) == 0 {
+		return invalid("a policy that was compiled")
+	}
 	var by string
 	switch in := in.(type) {
 	case nil:

@@ -158,7 +158,7 @@ func TestWhatDoesNotFitTogetherIsFoundAtItsLine(t *testing.T) {
 		"policies.yaml:11: levels[0].targets[0].schedule unknown_schedule", "policies.yaml:21: levels[1].targets[0].person unknown_person",
 		"policies.yaml:21: levels[1].targets[1].team unknown_team", "policies.yaml:21: levels[1].targets[2].round_robin[1] unknown_person",
 		"policies.yaml:23: last_resort.people[0] no_contact", "policies.yaml:23: last_resort.people no_human",
-		"policies.yaml:35: last_resort.people[0] no_contact", "policies.yaml:35: last_resort.people no_human",
+		"policies.yaml:34: levels[0].targets[0].team no_contact", "policies.yaml:35: last_resort.people[0] no_contact", "policies.yaml:35: last_resort.people no_human",
 	}
 	if diff := cmp.Diff(want, readingtest.Brief(sre.ProblemsIn(err))); diff != "" {
 		t.Errorf("problems (-want +got):\n%s", diff)

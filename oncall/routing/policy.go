@@ -89,22 +89,24 @@ type Route struct {
 	Match    alert.Matchers // default: any labels
 	Services []string       // IDs; default: any service
 	AtLeast  sre.Severity   // this severity and worse; default (0): any
-	AtMost   sre.Severity   // this severity and milder, which an unknown one never is; default (0): any
+	AtMost   sre.Severity   // this severity and milder; an unknown one counts as the worst; default (0): any
 	Hours    []oncall.Hours // when it is looked at; default: always
 
 	Action   Action       // default: Page
 	Policy   string       // the ID of the escalation policy; required to page
 	Owner    string       // the ID of the team that owns these alerts; default: nobody
-	Severity sre.Severity // instead of the alert's; default (0): the alert's
+	Severity sre.Severity // instead of the alert's, also for Requirements; default (0): the alert's
 }
 
 // Requirements are what an alert that pages must carry. One that does not
-// becomes a ticket, unless its severity is worse than Demote or not known.
+// becomes a ticket, unless its severity is worse than Demote or not known. Where
+// a route has a Severity, that is the one that counts: what its owners call mild
+// is, whatever the source calls it.
 type Requirements struct {
 	Labels      []string     // names of labels
 	Annotations []string     // names of annotations, such as "runbook_url"
 	Service     bool         // a service
-	Demote      sre.Severity // this severity and milder become tickets. Default: 2, so a P1 always pages
+	Demote      sre.Severity // this severity and milder become tickets: 2 or more, so the worst always pages. Default: 2
 }
 
 // DefaultDemote is Requirements.Demote where it is not set.
@@ -118,7 +120,21 @@ type Compiled struct {
 }
 
 // Policy returns the policy with its defaults filled in.
-func (c *Compiled) Policy() Policy { return c.policy }
+func (c *Compiled) Policy() Policy { return c.policy.copied() }
+
+// copied returns a copy that shares nothing that can change.
+func (p Policy) copied() Policy {
+	p.Require.Labels, p.Require.Annotations = slices.Clone(p.Require.Labels), slices.Clone(p.Require.Annotations)
+	p.Routes = slices.Clone(p.Routes)
+	for i := range p.Routes {
+		r := &p.Routes[i]
+		r.Match, r.Services, r.Hours = slices.Clone(r.Match), slices.Clone(r.Services), slices.Clone(r.Hours)
+		for k := range r.Hours {
+			r.Hours[k].Weekdays = slices.Clone(r.Hours[k].Weekdays)
+		}
+	}
+	return p
+}
 
 // Compile checks the policy, reporting every [sre.Problem]. Whether the
 // escalation policies exist is for the caller to see: they are in
@@ -136,9 +152,10 @@ func (p Policy) Compile() (*Compiled, error) {
 	if p.Require.Demote == 0 {
 		p.Require.Demote = DefaultDemote
 	}
-	p.Require.Labels, p.Require.Annotations = slices.Clone(p.Require.Labels), slices.Clone(p.Require.Annotations)
-	c := &Compiled{policy: p}
-	c.policy.Routes = slices.Clone(p.Routes)
+	if p.Require.Demote < DefaultDemote {
+		problems.Add("require.demote", "out_of_range", p.Require.Demote, "2 or more: the worst severity always pages")
+	}
+	c := &Compiled{policy: p.copied()}
 	names := map[string]bool{}
 	for i := range c.policy.Routes {
 		r := &c.policy.Routes[i]
@@ -183,7 +200,14 @@ func (r *Route) check(problems *sre.Problems, path string) {
 	if len(r.Services) > MaxServices {
 		problems.Add(path+".services", "too_many", len(r.Services), fmt.Sprintf("at most %d", MaxServices))
 	}
-	r.Match, r.Services, r.Hours = slices.Clone(r.Match), slices.Clone(r.Services), slices.Clone(r.Hours)
+	if len(r.Match) > alert.MaxMatchers {
+		problems.Add(path+".match", "too_many", len(r.Match), fmt.Sprintf("at most %d", alert.MaxMatchers))
+	}
+	for i, m := range r.Match {
+		if m.Name() == "" {
+			problems.Add(fmt.Sprintf("%s.match[%d]", path, i), "missing", nil, "a parsed matcher")
+		}
+	}
 	for i, id := range r.Services {
 		problems.CheckID(fmt.Sprintf("%s.services[%d]", path, i), id)
 	}
@@ -196,7 +220,7 @@ func (r *Route) check(problems *sre.Problems, path string) {
 // them.
 func (c *Compiled) shadowed(problems *sre.Problems) {
 	for i, r := range c.policy.Routes {
-		if len(r.Match) == 0 && len(r.Services) == 0 && r.AtLeast == 0 && r.AtMost == 0 && len(r.Hours) == 0 {
+		if len(r.Match) == 0 && len(r.Services) == 0 && r.AtLeast == 0 && r.AtMost <= 1 && len(r.Hours) == 0 {
 			if last := len(c.policy.Routes) - 1; i < last {
 				problems.Add(fmt.Sprintf("routes[%d]", i), "shadows", r.Name, "to be the last route, since it matches every alert")
 			}

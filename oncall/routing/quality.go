@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sre-sdk/sre"
+	"github.com/sre-sdk/sre/oncall/internal/markdown"
 )
 
 // A Verdict is what whoever got an alert says of it.
@@ -98,7 +99,9 @@ func Measure(facts []Fact, within time.Duration) (Report, error) {
 		return Report{}, err
 	}
 	facts = slices.Clone(facts)
-	slices.SortStableFunc(facts, func(a, b Fact) int { return a.At.Compare(b.At) })
+	slices.SortFunc(facts, func(a, b Fact) int { // in an order that does not depend on that of the facts
+		return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Key, b.Key), cmp.Compare(a.Name, b.Name))
+	})
 	r := Report{Within: within}
 	last := map[string]time.Time{}
 	names := map[string]*NameReport{}
@@ -163,7 +166,7 @@ func (r Report) Markdown() string {
 	if len(r.Noisiest) > 0 {
 		b.WriteString("\n| Alert | Pages | Noise | Repeats | Not judged | Owners |\n|---|---|---|---|---|---|\n")
 		for _, n := range r.Noisiest {
-			fmt.Fprintf(&b, "| %s | %d | %d | %d | %d | %s |\n", cell(n.Name), n.Pages, n.Noise, n.Repeats, n.Unjudged, strings.Join(n.Owners, ", "))
+			fmt.Fprintf(&b, "| %s | %d | %d | %d | %d | %s |\n", markdown.Cell(n.Name), n.Pages, n.Noise, n.Repeats, n.Unjudged, markdown.Cell(strings.Join(n.Owners, ", ")))
 		}
 	}
 	return b.String()

@@ -8,6 +8,7 @@ import (
 
 	"github.com/sre-sdk/sre"
 	"github.com/sre-sdk/sre/oncall/alert"
+	"github.com/sre-sdk/sre/oncall/internal/markdown"
 )
 
 // A Decision is where an alert goes, and why.
@@ -132,7 +133,7 @@ func (c *Compiled) Markdown() string {
 			}
 			clocks = append(clocks, days+" "+h.From+"-"+h.To+" in "+p.Zone)
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s |\n", r.Name, cell(r.Match.String()), strings.Join(r.Services, ", "),
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s |\n", r.Name, matchers(r.Match), strings.Join(r.Services, ", "),
 			severities(r.AtLeast, r.AtMost), strings.Join(clocks, " or "), then, r.Owner)
 	}
 	fmt.Fprintf(&b, "| | everything else | | | | page %s | nobody |\n", p.Default)
@@ -154,4 +155,9 @@ func severities(atLeast, atMost sre.Severity) string {
 	return atMost.String() + " to " + atLeast.String()
 }
 
-func cell(s string) string { return strings.NewReplacer("|", "\\|", "\n", " ").Replace(s) }
+func matchers(ms alert.Matchers) string {
+	if len(ms) == 0 {
+		return "any"
+	}
+	return markdown.Cell(ms.String())
+}

@@ -167,3 +167,87 @@ func BenchmarkRoute(b *testing.B) {
 		}
 	}
 }
+
+func problems(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+// The worst severity pages whatever it lacks, unless a route calls it milder.
+func TestOnlyItsOwnersMakeTheWorstATicket(t *testing.T) {
+	p := routing.Policy{ID: "x", Default: "d", Require: routing.Requirements{Service: true}, Routes: []routing.Route{
+		{Name: "mild", Match: alert.MustMatchers(`team="mild"`), Severity: 3, Policy: "p"},
+		{Name: "bad", Match: alert.MustMatchers(`team="bad"`), Severity: 1, Policy: "p"},
+	}}
+	c := p.MustCompile()
+	for _, v := range []struct {
+		team     string
+		severity sre.Severity
+		want     routing.Action
+	}{
+		{"", 0, routing.Page}, {"", 1, routing.Page}, {"", 2, routing.Ticket},
+		{"mild", 0, routing.Ticket}, {"mild", 1, routing.Ticket}, {"bad", 4, routing.Page},
+	} {
+		if d := c.Route(&alert.Alert{Severity: v.severity, Labels: sre.LabelsOf(map[string]string{"team": v.team})}, monday); d.Action != v.want {
+			t.Errorf("severity %v of team %q: %+v, want %v", v.severity, v.team, d, v.want)
+		}
+	}
+	p.Require.Demote = 1
+	if _, err := p.Compile(); !strings.Contains(problems(err), "require.demote: out_of_range") {
+		t.Errorf("the worst severity may become a ticket: %v", err)
+	}
+}
+
+func TestRoutesThatCannotMatchAreRefused(t *testing.T) {
+	_, err := routing.Policy{ID: "x", Default: "d", Routes: []routing.Route{
+		{Name: "empty", Match: alert.Matchers{{}}, Policy: "p"}, {Name: "any", AtMost: 1, Policy: "p"}, {Name: "last", Policy: "p"},
+	}}.Compile()
+	for _, want := range []string{"routes[0].match[0]: missing", "routes[1]: shadows"} {
+		if !strings.Contains(problems(err), want) {
+			t.Errorf("%v\n\tdoes not say %q", err, want)
+		}
+	}
+}
+
+// Whoever changes what was compiled, or what Policy returned, does not change
+// what decides.
+func TestCompiledIsImmutable(t *testing.T) {
+	p := routing.Policy{ID: "x", Default: "d", Zone: "UTC", Routes: []routing.Route{{
+		Name: "r", Policy: "p", Services: []string{"s"}, Hours: []oncall.Hours{{Weekdays: []time.Weekday{1}, From: "00:00", To: "24:00"}},
+	}}, Require: routing.Requirements{Labels: []string{"team"}}}
+	c := p.MustCompile()
+	before := c.Markdown()
+	for _, list := range [][]routing.Route{p.Routes, c.Policy().Routes} {
+		list[0].Services[0], list[0].Hours[0].Weekdays[0], list[0].Policy = "spoilt", 2, "spoilt"
+	}
+	p.Require.Labels[0], c.Policy().Require.Labels[0] = "spoilt", "spoilt"
+	if after := c.Markdown(); after != before {
+		t.Errorf("%s\nwas\n%s", after, before)
+	}
+}
+
+func TestMeasureDoesNotDependOnTheOrder(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var facts []routing.Fact
+		for range rapid.IntRange(0, 8).Draw(t, "facts") {
+			facts = append(facts, routing.Fact{
+				Key: rapid.SampledFrom([]string{"k", "l"}).Draw(t, "key"), Name: rapid.SampledFrom([]string{"a", "b"}).Draw(t, "name"),
+				Owner: rapid.SampledFrom([]string{"", "x", "y"}).Draw(t, "owner"), At: monday.Add(time.Duration(rapid.IntRange(0, 3).Draw(t, "at")) * time.Hour),
+				Paged: rapid.Bool().Draw(t, "paged"), Verdict: routing.Verdict(rapid.IntRange(0, 2).Draw(t, "verdict")),
+			})
+		}
+		want, err := routing.Measure(facts, 2*time.Hour)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, _ := routing.Measure(rapid.Permutation(facts).Draw(t, "order"), 2*time.Hour)
+		if got.Markdown() != want.Markdown() || got.Repeats != want.Repeats {
+			t.Fatalf("%+v\nin another order\n%+v", want, got)
+		}
+		if want.Actionable+want.Noise+want.Unjudged != want.Pages || want.Pages+want.Tickets != len(facts) || want.Repeats > max(0, want.Pages-1) {
+			t.Fatalf("%+v of %v", want, facts)
+		}
+	})
+}

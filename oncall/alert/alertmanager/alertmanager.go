@@ -26,7 +26,9 @@ import (
 // description, else the label alertname.
 //
 // The error carries every [sre.Problem]. The batch holds all alerts that have
-// none, also then: pages do not wait for a sender to be mended. Fields that are
+// none, also then: pages do not wait for a sender to be mended. The others count
+// as left out (Batch.Truncated) unless they are resolved, so that something pages
+// for them, too. Fields that are
 // not known are in Batch.Dropped.
 func Read(data []byte) (alert.Batch, error) {
 	r := intake.New("alertmanager")
@@ -50,20 +52,29 @@ func Read(data []byte) (alert.Batch, error) {
 		source = "grafana"
 	}
 	common := doc.Field("commonLabels").Labels()
+	before := r.Problems.Len()
+	truncated := doc.Field("truncatedAlerts").Int()
+	if r.Problems.Len() > before {
+		truncated = 1 // it cannot be told that none is left out
+	}
 	b := alert.Batch{
 		GroupKey:    doc.Need("groupKey").Text(),
 		GroupLabels: doc.Field("groupLabels").Labels(),
 		Status:      status(r, doc.Need("status")),
-		Truncated:   doc.Field("truncatedAlerts").Int(),
+		Truncated:   truncated,
 	}
 	b.Severity, _ = alert.ParseSeverity(cmp.Or(common.Get("severity"), common.Get("priority")))
 	if b.GroupKey != "" {
 		b.GroupKey = source + " " + doc.Field("receiver").Text() + " " + doc.Field("externalURL").Text() + " " + b.GroupKey
 	}
 	list := doc.Need("alerts")
-	for _, n := range list.List(alert.MaxBatchAlerts) {
+	nodes := list.List(alert.MaxBatchAlerts)
+	b.Truncated += list.Len() - len(nodes)
+	for _, n := range nodes {
 		if a, ok := read(r, n, source); ok {
 			b.Alerts = append(b.Alerts, a)
+		} else if a.Status != alert.Resolved {
+			b.Truncated++ // it may fire, so it must not be lost
 		}
 	}
 	doc.Skip("receiver", "externalURL", "commonAnnotations", "title", "state", "message", "appVersion")

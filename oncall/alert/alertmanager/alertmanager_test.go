@@ -110,6 +110,9 @@ func TestBadAlertsDoNotTakeTheOthersAlong(t *testing.T) {
 	if len(b.Alerts) != 1 || b.Alerts[0].Labels.Get("a") != "b" {
 		t.Errorf("alerts %+v", b.Alerts)
 	}
+	if a, ok := b.Unlisted(); !ok || a.Status != alert.Firing || b.Truncated != 3 {
+		t.Errorf("of those that could not be read, %d, nothing pages: %+v", b.Truncated, a)
+	}
 	var codes []string
 	for _, p := range sre.ProblemsIn(err) {
 		codes = append(codes, p.Path+" "+p.Code)
@@ -129,6 +132,19 @@ func TestRefusesWhatIsNoWebhook(t *testing.T) {
 		b, err := alertmanager.Read([]byte(text))
 		if !strings.Contains(fmt.Sprint(err), want) || len(b.Alerts) > 0 {
 			t.Errorf("%.40q: %v, want %s", text, err, want)
+		}
+	}
+}
+
+// What cannot be read is no sign that nothing is left out; a resolve that cannot
+// be read is none that something fires.
+func TestWhatCannotBeReadMayFire(t *testing.T) {
+	for fields, want := range map[string]int{
+		`"truncatedAlerts": "two", "alerts": []`: 1, `"truncatedAlerts": 99999999999, "alerts": []`: 1, `"truncatedAlerts": 2, "alerts": []`: 2,
+		`"alerts": [{"status": "resolved", "labels": {}}]`: 0, `"truncatedAlerts": 2, "alerts": [{"status": "firing", "labels": {}}]`: 3,
+	} {
+		if b, _ := alertmanager.Read([]byte(`{"version": "4", "groupKey": "k", "status": "firing", ` + fields + `}`)); b.Truncated != want {
+			t.Errorf("%s: %d left out, want %d", fields, b.Truncated, want)
 		}
 	}
 }

@@ -45,7 +45,7 @@ func TestTriggerAndResolveAreOneAlert(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, in := range inputs {
-			state, effects, err := policy.Step(states[in.Group], in, alert.Facts{}, time.Unix(int64(i), 0), nil)
+			state, effects, err := policy.Step(states[in.Group], in, alert.Facts{}, time.Date(2026, 3, 2, 10, 0, i, 0, time.UTC), nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -139,7 +139,7 @@ func TestWebhooksInAnyOrder(t *testing.T) {
 		}
 		inputs, _ := policy.Split(b)
 		var effects []alert.Effect
-		state, effects, err = policy.Step(state, inputs[0], alert.Facts{}, time.Unix(int64(i), 0), nil)
+		state, effects, err = policy.Step(state, inputs[0], alert.Facts{}, time.Date(2026, 3, 2, 10, 0, i, 0, time.UTC), nil)
 		if err != nil {
 			t.Fatal(err)
 		}

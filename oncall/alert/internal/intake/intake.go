@@ -247,6 +247,15 @@ func (n *Node) List(most int) []*Node {
 	return list
 }
 
+// Len returns how many elements a list has.
+func (n *Node) Len() int {
+	if !n.Exists() {
+		return 0
+	}
+	list, _ := n.value.([]*Node)
+	return len(list)
+}
+
 func (n *Node) wrong(want string) { n.r.Problems.Add(n.Path, "wrong_type", nil, want) }
 
 // Text returns a text.

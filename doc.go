@@ -10,7 +10,10 @@
 // # Packages
 //
 //   - slo: what reliable means. SLO, Objective, SLI, Window, Source; Lint.
-//   - slo/openslo: reads OpenSLO v1 documents.
+//   - slo/catalog: services, who owns them and what they depend on; lint of what
+//     an SLO can be over its dependencies.
+//   - slo/openslo: reads OpenSLO v1 documents; slo/slofile: catalogs as files;
+//     slo/catalog/backstage: Backstage's.
 //   - slo/prometheus: a Source over the Prometheus HTTP API; also Thanos, Mimir
 //     and VictoriaMetrics.
 //   - slo/slotest: generators and the conformance test of a Source.
@@ -31,11 +34,36 @@
 //   - oncall/schedule/pagerduty, opsgenie, grafana: read their exports.
 //   - oncall/schedule/render: a schedule as text calendar and SVG.
 //   - oncall/ical: schedules as iCalendar and back, a module of its own.
-//   - oncall/oncallfile: reads schedules from YAML or JSON.
+//   - oncall/oncallfile: reads schedules, rosters, escalation policies, routing
+//     and alert policies from YAML or JSON.
 //   - oncall/workload: hours, limits, pay and fairness of being on call;
 //     oncall/toil: what should be automated first.
+//   - oncall/escalation: who is paged next, until somebody has it in hand. Policy,
+//     State, Step; Reach, the worst time to a person.
+//   - oncall/escalation/pagerduty, opsgenie, grafana: read their exports into an
+//     oncall/escalation/account.
+//   - oncall/alert: alerts and what becomes of them. Deduplication, grouping,
+//     inhibition, silences, throttles, flaps, heartbeats; alertmanager,
+//     pagerduty and cloudevents read them.
+//   - oncall/routing: which escalation policy an alert goes to, and how good the
+//     alerts are.
+//   - oncall/dispatch: the durable pager, over storage/runner; dispatch/intake
+//     hosts the alert kernel in front of it, with HTTP for the senders.
+//   - oncall/webhook, oncall/email: pagers by signed webhook and by mail;
+//     oncall/pagerduty, oncall/slack, modules of their own.
+//   - incident: the life of an incident as an event log: roles, severity matrix,
+//     deadlines, merge and split, and the seams to channels, status pages and
+//     ticket trackers.
+//   - incident/slack, incident/statuspage: channels and status pages; the first
+//     is a module of its own.
+//   - incident/incidenttest: generators, the laws of an incident machine, and the
+//     conformance tests of the seams.
+//   - incident/stats: times to detect, acknowledge, mitigate and resolve, with
+//     intervals, and whether a change is evidence of anything.
+//   - incident/runbook: runbooks that match alerts, and which alerts have none;
+//     incident/incidentfile reads them.
 //   - oncall/oncalltest: a recording pager, the conformance test of one, and the
-//     laws of a scheduler.
+//     laws of a scheduler and of an escalation.
 //
 // # Stability
 //

@@ -59,6 +59,9 @@ func (m Matcher) Matches(labels sre.Labels) bool {
 	return false
 }
 
+// IsZero reports whether the matcher was never made.
+func (m Matcher) IsZero() bool { return m.op == opNone }
+
 // Name returns the name of the label.
 func (m Matcher) Name() string { return m.name }
 
@@ -131,6 +134,18 @@ func Parse(text string) (List, error) {
 		return nil, sre.NewProblem("", "missing", nil, `at least one matcher, such as severity="critical"`)
 	}
 	return list, nil
+}
+
+// ParseOne reads one matcher.
+func ParseOne(text string) (Matcher, error) {
+	if len(text) > 4*MaxText {
+		return Matcher{}, sre.NewProblem("", "too_long", fmt.Sprintf("%d bytes", len(text)), fmt.Sprintf("a value of at most %d bytes", MaxText))
+	}
+	m, rest, err := parse(strings.TrimSpace(text))
+	if err == nil && rest != "" {
+		return Matcher{}, sre.NewProblem("", "invalid_matcher", text, "nothing after the value")
+	}
+	return m, err
 }
 
 // parse reads one matcher and returns what follows it, spaces skipped.

@@ -293,7 +293,7 @@ func checkMatchers(p *sre.Problems, path string, ms Matchers) {
 
 func checkMade(p *sre.Problems, path string, ms Matchers) {
 	for i, m := range ms {
-		if m.op == opNone {
+		if m.m.IsZero() {
 			p.Add(fmt.Sprintf("%s[%d]", path, i), "missing", nil, "a parsed matcher")
 		}
 	}

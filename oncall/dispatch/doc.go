@@ -39,6 +39,11 @@
 // only. Failures are tried again with growing pauses. While one contact is tried
 // the contact plan goes on: the next one is due when it is due.
 //
+// # Alerts
+//
+// Package intake below this one hosts the alert kernel and brings its pages here,
+// by [Dispatcher.Take].
+//
 // # Who may
 //
 // Every command carries an sre.Actor. Only humans acknowledge, respond and

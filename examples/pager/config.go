@@ -80,12 +80,24 @@ func (o options) reaches(kind oncall.ContactKind) bool {
 	return false
 }
 
+// kinds are those of all contacts.
+var kinds = []oncall.ContactKind{oncall.Push, oncall.SMS, oncall.Voice, oncall.Chat, oncall.Email, oncall.Webhook}
+
+// kindList names kinds with commas between.
+func kindList(list []oncall.ContactKind) string {
+	names := make([]string, len(list))
+	for i, kind := range list {
+		names[i] = string(kind)
+	}
+	return strings.Join(names, ", ")
+}
+
 // verdicts writes how long each policy takes to a human at worst, and returns
 // whether all do so in time.
 func verdicts(w io.Writer, t *team, o options, now time.Time) (fine bool, err error) {
 	fine = true
 	for _, policy := range t.Policies {
-		r, err := escalation.Reach(escalation.ReachQuery{Policy: policy, Roster: t.Roster, Severity: 1, From: now, To: now.AddDate(0, 0, o.days)})
+		r, err := escalation.Reach(escalation.ReachQuery{Policy: policy, Roster: t.Roster, Severity: 1, From: now, To: now.AddDate(0, 0, o.days), Counts: o.counts})
 		if err != nil {
 			return false, err
 		}
@@ -93,11 +105,11 @@ func verdicts(w io.Writer, t *team, o options, now time.Time) (fine bool, err er
 		if r.Worst > o.within {
 			verdict, fine = "TOO SLOW", false
 		}
-		worst := r.Worst.String()
+		worst := "a human is reached after " + r.Worst.String()
 		if r.Never {
-			worst = "never"
+			worst = "no human is reached"
 		}
-		fmt.Fprintf(w, "%s: %s: in the next %d days a human is reached after %s at worst (limit %s)\n", policy.Policy().ID, verdict, o.days, worst, o.within)
+		fmt.Fprintf(w, "%s: %s: in the next %d days %s at worst (limit %s, by %s)\n", policy.Policy().ID, verdict, o.days, worst, o.within, kindList(o.counts))
 		if verdict != "ok" {
 			fmt.Fprintf(w, "  %s\n", r.Stretches[r.WorstAt])
 		}

@@ -4,7 +4,7 @@
 //
 //	pager                       a sample team, on a local port; prints what to send
 //	pager -config DIR           the policies of a folder
-//	pager -config DIR -check    what is wrong with them, and how long it takes to a human
+//	pager -config DIR -check    what is wrong with them, and how long a P1 takes to a human
 //
 // DIR holds files of the kinds that oncall/oncallfile describes: Roster,
 // OnCallSchedule, EscalationPolicy, one AlertRouting and at most one AlertPolicy.
@@ -16,6 +16,14 @@
 //	      - url: http://pager.example:9099/v1/alerts/alertmanager
 //	        max_alerts: 1000
 //	        http_config: {authorization: {credentials_file: /etc/alertmanager/pager-token}}
+//
+// # The check
+//
+// -check asks escalation.Reach how long a P1 takes at worst, from a trigger at any
+// instant of the next 90 days (-days), to the first contact of the kinds push, SMS
+// and voice (-count): a mail at night reaches nobody. Where a webhook rings a
+// telephone, say -count webhook. It takes every contact for one that can be paged:
+// whether there is a way to do so is for the start to say.
 //
 // # What is served
 //
@@ -60,6 +68,8 @@
 //	PAGER_SIGNING_SECRETS  whsec_..., sign outgoing webhooks
 //	PAGER_SMTP_PASSWORD    with -smtp-user
 //	PAGER_STORE            instead of -store
+//
+// The start warns where no sender or nobody who could acknowledge has a secret.
 //
 // # Signals
 //

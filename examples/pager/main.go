@@ -13,11 +13,14 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 	_ "time/tzdata" // schedules have zones, and small containers have no zone files
 
 	"github.com/sre-sdk/sre"
+	"github.com/sre-sdk/sre/oncall"
 )
 
 // The exit statuses; doc.go explains them.
@@ -46,6 +49,7 @@ type options struct {
 	console, check, sample  bool
 	days                    int
 	within                  time.Duration
+	counts                  []oncall.ContactKind
 	secrets                 secrets
 
 	policies fs.FS
@@ -65,6 +69,7 @@ func parse(args []string, env func(string) string, out io.Writer) (o options, er
 	f.BoolVar(&o.check, "check", false, "check the policies, and do nothing else")
 	f.IntVar(&o.days, "days", 90, "with -check: how many `days` ahead to look")
 	f.DurationVar(&o.within, "within", 15*time.Minute, "with -check: how long it may take to a human")
+	counts := f.String("count", "push,sms,voice", "with -check: the `kinds` of contact that reach a human, of push, sms, voice, chat, email and webhook")
 	if err := f.Parse(args); err != nil {
 		return o, err
 	}
@@ -74,6 +79,15 @@ func parse(args []string, env func(string) string, out io.Writer) (o options, er
 	}
 	if o.days < 1 || o.days > 3650 {
 		p.Add("-days", "out_of_range", o.days, "1 to 3650")
+	}
+	if o.within < 0 {
+		p.Add("-within", "out_of_range", o.within, "a duration such as 5m")
+	}
+	for kind := range strings.SplitSeq(*counts, ",") {
+		if !slices.Contains(kinds, oncall.ContactKind(kind)) {
+			p.Add("-count", "unknown_kind", kind, "push, sms, voice, chat, email or webhook, with commas between")
+		}
+		o.counts = append(o.counts, oncall.ContactKind(kind))
 	}
 	o.secrets = readSecrets(env, &p)
 	if o.store == "" {
@@ -85,6 +99,9 @@ func parse(args []string, env func(string) string, out io.Writer) (o options, er
 	}
 	if !o.sample {
 		o.policies = os.DirFS(o.dir)
+		if info, err := os.Stat(o.dir); err != nil || !info.IsDir() {
+			p.Add("-config", "unreadable", o.dir, "a folder that can be read")
+		}
 	} else {
 		o.console = true
 		o.secrets.sample()
@@ -146,7 +163,7 @@ func start(ctx context.Context, o options, team *team, reload <-chan os.Signal, 
 	defer closeStore()
 	listener, err := net.Listen("tcp", o.listen)
 	if err != nil {
-		return err
+		return fmt.Errorf("pager: -listen: %w", err)
 	}
 	if o.url == "" {
 		o.url = "http://" + listener.Addr().String()
@@ -158,6 +175,12 @@ func start(ctx context.Context, o options, team *team, reload <-chan os.Signal, 
 	}
 	if o.sample {
 		fmt.Fprintf(stdout, sampleText, o.url, o.secrets.tokens[0], o.secrets.people[0].token)
+	}
+	if x := o.secrets; len(x.tokens)+len(x.routingKeys)+len(x.webhook) == 0 {
+		log.Warn("every alert will be refused: set PAGER_TOKENS, PAGER_ROUTING_KEYS or PAGER_WEBHOOK_SECRETS")
+	}
+	if x := o.secrets; len(x.people)+len(x.links) == 0 {
+		log.Warn("nobody can acknowledge: set PAGER_LINK_KEYS or PAGER_PEOPLE")
 	}
 	log.Info("serving", "address", listener.Addr().String(), "policies", len(team.Policies))
 	return s.run(ctx, listener, reload)
@@ -171,9 +194,11 @@ const sampleText = `A sample team is on call. Send an alert, and the page appear
     "labels": {"alertname": "Down", "service": "shop", "severity": "critical", "team": "sre"},
     "annotations": {"summary": "the shop is down"}}]}'
 
-Acknowledge it with the link of the page, or see what happened, and why:
+Open the link of the page and press the button, or see what happened, and why,
+with an ID of the first answer:
 
   curl %[1]s/v1/escalations -H 'Authorization: Bearer %[3]s'
+  curl %[1]s/v1/escalations/ID/timeline -H 'Authorization: Bearer %[3]s'
   curl %[1]s/v1/groups -H 'Authorization: Bearer %[3]s'
 
 `

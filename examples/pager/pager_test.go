@@ -179,6 +179,30 @@ func TestFromAnAlertToAnAcknowledgementAcrossARestart(t *testing.T) {
 	s.end()
 }
 
+func TestTheStartWarnsWhereNobodyMaySendOrAcknowledge(t *testing.T) {
+	for _, row := range []struct {
+		env  map[string]string
+		want int
+	}{{nil, 2}, {environment, 0}} {
+		ctx, stop := context.WithCancel(t.Context())
+		var out, errout output
+		code := make(chan int, 1)
+		go func() {
+			code <- run(ctx, []string{"-listen", "127.0.0.1:0", "-config", "testdata", "-console", "-store", "sqlite:" + filepath.Join(t.TempDir(), "pager.db")},
+				func(name string) string { return row.env[name] }, nil, &out, &errout)
+		}()
+		s := &started{t: t}
+		s.wait(&errout, `(msg=serving)`)
+		stop()
+		if got := <-code; got != exitFine {
+			t.Errorf("status %d", got)
+		}
+		if got := strings.Count(errout.String(), "level=WARN"); got != row.want {
+			t.Errorf("%d warnings, want %d:\n%s", got, row.want, errout.String())
+		}
+	}
+}
+
 func TestSIGHUPReadsThePoliciesAgain(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.CopyFS(dir, os.DirFS("testdata")); err != nil {
@@ -226,6 +250,18 @@ func TestExitStatuses(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(slow, "policies.yaml"), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	mail := t.TempDir()
+	if err := os.CopyFS(mail, os.DirFS("testdata")); err != nil {
+		t.Fatal(err)
+	}
+	roster, err := os.ReadFile(filepath.Join(mail, "roster.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text = regexp.MustCompile(`kind: voice, address: "[^"]*"`).ReplaceAllString(string(roster), "kind: email, address: a@example.org")
+	if err := os.WriteFile(filepath.Join(mail, "roster.yaml"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, row := range []struct {
 		name string
 		args []string
@@ -234,12 +270,17 @@ func TestExitStatuses(t *testing.T) {
 		says []string
 	}{
 		{"the sample is fine", []string{"-check"}, nil, exitFine, []string{"default: ok: in the next 90 days a human is reached after 0s at worst"}},
-		{"a limit that nothing meets", []string{"-check", "-config", slow, "-within", "-1s"}, nil, exitSlow, []string{"TOO SLOW", "a trigger from"}},
+		{"contacts that do not count", []string{"-check", "-config", slow, "-count", "sms"}, nil, exitSlow, []string{"default: TOO SLOW: in the next 90 days no human is reached at worst", "by sms", "reaches nobody, ever"}},
+		{"mail counts where it is said to", []string{"-check", "-config", mail, "-count", "email"}, nil, exitFine, []string{"default: ok", "by email"}},
+		{"mail does not count else", []string{"-check", "-config", mail}, nil, exitSlow, []string{"TOO SLOW", "by push, sms, voice"}},
+		{"a limit that is none", []string{"-check", "-within", "-1s", "-count", "pigeon"}, nil, exitInput, []string{"-within: out_of_range", "-count: unknown_kind \"pigeon\""}},
+		{"a folder that is none", []string{"-check", "-config", filepath.Join(slow, "none")}, nil, exitInput, []string{"-config: unreadable", "none"}},
+		{"a file for a folder", []string{"-check", "-config", filepath.Join(slow, "roster.yaml")}, nil, exitInput, []string{"-config: unreadable", "want a folder"}},
 		{"everything wrong, with its line", []string{"-check", "-config", broken}, nil, exitInput, []string{"a.yaml:4: people[0].id: invalid_id", "a.yaml:4: people[0].zone"}},
 		{"no way to page", []string{"-config", slow}, nil, exitInput, []string{"people alice: contact phone: no_pager"}},
 		{"a secret that is too short", nil, map[string]string{"PAGER_TOKENS": "hunter2"}, exitInput, []string{"PAGER_TOKENS: too_short"}},
 		{"a store that is none", []string{"-store", "ftp://user:hunter2@x"}, nil, exitInput, []string{"-store: unknown_store"}},
-		{"a port that is none", []string{"-listen", "127.0.0.1:99999"}, nil, exitFailed, []string{"99999"}},
+		{"a port that is none", []string{"-listen", "127.0.0.1:99999"}, nil, exitFailed, []string{"pager: -listen: ", "99999"}},
 		{"an unknown flag", []string{"-x"}, nil, exitInput, []string{"-x"}},
 		{"help", []string{"-help"}, nil, exitFine, []string{"-config"}},
 	} {

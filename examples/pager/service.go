@@ -97,7 +97,7 @@ func newPagers(o options, console io.Writer) (map[oncall.ContactKind]oncall.Page
 			_, err := fmt.Fprintf(console, "PAGE %s (%s) %s: %s\n     %s\n", d.Person, d.Contact, d.Severity, d.Title, d.Link)
 			return oncall.Receipt{ID: d.Key, At: time.Now()}, err
 		})
-		for _, kind := range []oncall.ContactKind{oncall.Push, oncall.SMS, oncall.Voice, oncall.Chat, oncall.Email, oncall.Webhook} {
+		for _, kind := range kinds {
 			pagers[kind] = print
 		}
 	}

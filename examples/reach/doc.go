@@ -32,6 +32,10 @@
 // same people are paged at the same times after it, by whatever contact, while
 // the levels are gone through once; and if both repeat them as often.
 //
+// The tour looks at the days from 2026-01-05 on, unless -from says otherwise. With
+// -o json the answer is {"schema":1,"data":{...}}, with durations such as "5m0s" and
+// instants in RFC 3339.
+//
 // # Exit status
 //
 //	0  every alert reaches a human in time, and both accounts page the same people

@@ -16,6 +16,11 @@ import (
 )
 
 // A Command is what every act on an escalation carries.
+//
+// An act that returns an *[escalation.Refusal] or an [sre.Problem] has changed
+// nothing, or no more than to keep its note: the escalation does not exist or does
+// not allow it, or the command is not right. After any other error it is not
+// known whether it took effect: do it again, with the same Key.
 type Command struct {
 	// Actor is who does it. Required. Only a human acknowledges, responds and
 	// snoozes.

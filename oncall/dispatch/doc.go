@@ -6,6 +6,9 @@
 //	go d.Run(ctx)
 //	d.Trigger(ctx, "db", escalation.Trigger{ID: "db-down", Severity: 1})
 //
+// The store is one of storage: in memory for tests, and storage/sqlite,
+// storage/postgres or storage/etcd, each a module of its own.
+//
 // # What it promises
 //
 //   - When a command such as [Dispatcher.Trigger] or [Dispatcher.Ack] returns nil,

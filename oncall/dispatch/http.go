@@ -75,7 +75,9 @@ func (c HandlerConfig) Validate() error {
 //	POST /act/{token}                      does what the link says
 //
 // An ID in a path is percent-encoded. Bodies are JSON of at most MaxRequest
-// bytes, without unknown fields. An Idempotency-Key makes a request safe to send
+// bytes, without unknown fields, with the Content-Type application/json or none; a
+// write that needs nothing may have no body. A severity is a number, 1 the worst;
+// until is an instant of RFC 3339. An Idempotency-Key makes a request safe to send
 // again: it counts for the actor, the path and the key together.
 //
 // A 2xx is answered only after what was asked is durable. Errors are
@@ -252,7 +254,14 @@ func strictly(data []byte, v any, fields []string) error {
 	if err := p.Err("dispatch"); err != nil {
 		return err
 	}
-	if err := json.Unmarshal(data, v); err != nil {
+	err := json.Unmarshal(data, v)
+	var wrong *json.UnmarshalTypeError
+	switch {
+	case errors.As(err, &wrong) && wrong.Field == "severity":
+		return fmt.Errorf("dispatch: %w", sre.NewProblem(wrong.Field, "invalid_type", wrong.Value, "a number from 0 to 255, 1 is the worst"))
+	case errors.As(err, &wrong):
+		return fmt.Errorf("dispatch: %w", sre.NewProblem(wrong.Field, "invalid_type", wrong.Value, "a "+wrong.Type.String()))
+	case err != nil:
 		return fmt.Errorf("dispatch: %w", err)
 	}
 	return nil

@@ -97,6 +97,12 @@ func TestHandlerRefusesClearlyAndChangesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if r := ask(h, "POST", "/v1/escalations/x/severity", "bob", `{"severity":"P1"}`); !strings.Contains(r.Body.String(), `dispatch: severity: invalid_type \"string\": want a number from 0 to 255, 1 is the worst`) {
+		t.Errorf("a severity that is a name: %s", r.Body)
+	}
+	if r := ask(h, "POST", "/v1/escalations/x/ack", "bob", `{"note":7}`); !strings.Contains(r.Body.String(), `dispatch: note: invalid_type \"number\": want a string`) {
+		t.Errorf("a note that is a number: %s", r.Body)
+	}
 	for _, c := range []struct {
 		name, method, path, actor, body string
 		header                          []string

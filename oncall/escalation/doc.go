@@ -6,8 +6,8 @@
 // engine is one pure function, [Compiled.Step]: it takes a [State], an [Input]
 // such as [Trigger], [Ack] or [Tick], a [Directory] that says who is on call,
 // and the instant; it returns the next State and the [Effect] values that are
-// to be performed, each with an identity. [State.NextDue] says when the next
-// Tick is owed.
+// to be performed, each delivery with an identity, [Effect.Key]. [State.NextDue]
+// says when the next Tick is owed.
 //
 // # What it promises
 //

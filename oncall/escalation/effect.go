@@ -35,7 +35,8 @@ type Effect struct {
 
 // Key returns the identity of a delivery: hand it to the provider. It is the
 // same for the same escalation, entry, person and step, and differs for others
-// but for chance of 1 in 2^128. It is an ID as sre.ValidID has it.
+// but for chance of 1 in 2^128. It is an ID as sre.ValidID has it. A Notice has
+// no identity: several of one entry have the same key.
 func (e Effect) Key(escalation string) string {
 	b := make([]byte, 0, 256)
 	b = append(b, escalation...)

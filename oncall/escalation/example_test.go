@@ -32,8 +32,9 @@ func Example() {
 	var table escalation.Table
 	step := func(s escalation.State, in escalation.Input, now time.Time) {
 		s, effects, err := policy.Step(s, in, roster, now, nil)
-		if err != nil {
+		if err != nil { // it was refused, and nothing has changed
 			fmt.Println(err)
+			return
 		}
 		table.Put(s) // durably, and before anything is sent
 		for _, e := range effects {

@@ -28,7 +28,7 @@ type Input interface{ input() }
 type Trigger struct {
 	ID       string       `json:"id"`                 // of the escalation; required
 	Severity sre.Severity `json:"severity,omitempty"` // 0: unknown, treated as the worst
-	Title    string       `json:"title,omitempty"`    // one line; default: the ID
+	Title    string       `json:"title,omitempty"`    // one line; empty: show the ID
 	Body     string       `json:"body,omitempty"`
 	Link     string       `json:"link,omitempty"`
 

@@ -13,8 +13,9 @@ import (
 // earlier step's counts as that one's.
 //
 // Every pair of state and input is allowed, changes nothing, or is refused by
-// an error that is a *[Refusal]. What is due at now is done in the same step,
-// whatever the input. Where several instants were missed, all of them are
+// an error that is a *[Refusal]; then s and out are returned as they came, and
+// what is due stays owed to a [Tick]. Else what is due at now is done in the same
+// step, whatever the input. Where several instants were missed, all of them are
 // caught up with, but no contact gets two messages from one step.
 //
 // It does not allocate unless it pages more than three people, keeps a note or
@@ -93,12 +94,12 @@ func (m *machine) input(in Input) *Refusal {
 // that is not there, that has ended, or that belongs to another policy.
 func (m *machine) admit(in Input) *Refusal {
 	if len(m.c.levels) == 0 {
-		return invalid("a policy that was compiled")
+		return invalid("the policy must be one that was compiled")
 	}
 	var by string
 	switch in := in.(type) {
 	case nil:
-		return invalid("an input")
+		return invalid("there must be an input")
 	case Trigger:
 		if m.s.Status == None || m.s.Status == Resolved {
 			return checkTrigger(in)
@@ -131,9 +132,9 @@ func (m *machine) admit(in Input) *Refusal {
 	case m.s.Status == None:
 		return refuse(RefusedNotTriggered, "trigger it first")
 	case edit && m.s.Policy == m.c.digest:
-		return refuse(RefusedSamePolicy, "a policy that differs")
+		return refuse(RefusedSamePolicy, "it has this policy already")
 	case !edit && m.s.Policy != m.c.digest:
-		return refuse(RefusedOtherPolicy, "the policy "+m.s.Policy.String()+", or an Edit")
+		return refuse(RefusedOtherPolicy, "it is stepped by the policy "+m.s.Policy.String()+", or needs an Edit")
 	}
 	switch in := in.(type) {
 	case Tick, Undelivered:
@@ -147,7 +148,7 @@ func (m *machine) admit(in Input) *Refusal {
 		}
 	}
 	if !sre.ValidID(by) {
-		return invalid("By to be an ID")
+		return invalid("By must be an ID")
 	}
 	return nil
 }
@@ -159,16 +160,16 @@ func clean(text string) string { return strings.ToValidUTF8(text, "\uFFFD") }
 func checkTrigger(in Trigger) *Refusal {
 	switch {
 	case !sre.ValidID(in.ID):
-		return invalid("ID to be an ID")
+		return invalid("ID must have 1 to 100 bytes of [A-Za-z0-9._:/-]")
 	case len(in.Title) > MaxTitle, len(in.Body) > MaxBody, len(in.Link) > MaxLink:
-		return refuse(RefusedInvalid, "a title of at most 500, a body of at most 4000 and a link of at most 2000 bytes")
+		return refuse(RefusedInvalid, "Title may have 500 bytes, Body 4000 and Link 2000")
 	}
 	return nil
 }
 
 func (m *machine) trigger(in Trigger) *Refusal {
 	if m.s.Status != None && in.ID != m.s.ID {
-		return invalid("the ID of this escalation")
+		return invalid("ID must be that of this escalation")
 	}
 	if m.s.Status != None && m.s.Status != Resolved {
 		if in.Severity.Worse(m.s.Severity) {
@@ -299,7 +300,7 @@ func (m *machine) respond(in Respond) *Refusal {
 func (m *machine) snooze(in Snooze) *Refusal {
 	until := in.Until.UTC().Round(0)
 	if !until.After(m.now) || until.Sub(m.now) > m.c.policy.MaxSnooze {
-		return invalid("Until to be later than now, by " + m.c.policy.MaxSnooze.String() + " at most")
+		return invalid("Until must be later than now, by " + m.c.policy.MaxSnooze.String() + " at most")
 	}
 	m.quiet()
 	m.s.acks.clear()
@@ -313,7 +314,7 @@ func (m *machine) escalate(in Escalate) *Refusal {
 	to := min(at+1, m.c.lastResort())
 	if in.To != "" {
 		if to = m.c.index(in.To); to < 0 {
-			return refuse(RefusedNoLevel, "the ID of a level, or "+LastResortLevel)
+			return refuse(RefusedNoLevel, "To must be the ID of a level, or "+LastResortLevel)
 		}
 	}
 	if r := m.note(in.By, in.Reason); r != nil {
@@ -344,7 +345,7 @@ func (m *machine) reopen(to int, at time.Time) {
 
 func (m *machine) handOff(in HandOff) *Refusal {
 	if !sre.ValidID(in.To) {
-		return invalid("To to be an ID")
+		return invalid("To must be an ID")
 	}
 	if r := m.note(in.By, in.Note); r != nil {
 		return r
@@ -365,7 +366,7 @@ func (m *machine) note(by, text string) *Refusal {
 		return nil
 	}
 	if len(text) > MaxNote {
-		return invalid("a text of at most 2000 bytes")
+		return invalid("a note may have 2000 bytes")
 	}
 	kept := m.s.Notes[max(0, len(m.s.Notes)-MaxNotes+1):]
 	m.s.Notes = append(slices.Clip(kept), Note{by, m.now, clean(text)})

@@ -92,7 +92,10 @@ func (t *Table) NextDue() time.Time {
 
 // Due yields the escalations to which a [Tick] is owed at now, the one that has
 // waited longest first. Step each and Put it before the loop goes on: what is
-// still due then ends the loop, as it would else come for ever.
+// still due then ends the loop, as it would else come for ever. So one that
+// cannot be stepped holds up all that are due after it: keep every policy that
+// State.Policy may name, by its [Compiled.Digest], and where one is lost step the
+// state by another policy with an [Edit].
 func (t *Table) Due(now time.Time) iter.Seq[State] {
 	return func(yield func(State) bool) {
 		micros := now.UnixMicro()

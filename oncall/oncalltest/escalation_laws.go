@@ -24,7 +24,9 @@ type Demands struct {
 	People     []string       // who acknowledges in the laws; default: p0 and p1
 
 	// Within is how long after the trigger a person is paged at the latest, by
-	// severity, whoever is on call. Default (nil): the laws demand nothing.
+	// severity, whoever is on call, by whichever contact; how long it takes to
+	// reach somebody is what escalation.Reach tells. Default (nil): the laws
+	// demand nothing.
 	Within map[sre.Severity]time.Duration
 
 	// Every is how long nobody is paged at most while nobody answers. Default:

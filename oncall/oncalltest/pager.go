@@ -1,5 +1,13 @@
-// Package oncalltest helps to test code about on-call: a recording [Pager], and
-// [TestPager], the conformance test of the paging seam.
+// Package oncalltest helps to test code about on-call:
+//
+//   - a recording [Pager], and [TestPager], the conformance test of the seam
+//   - [CheckRota] and [Laws]: the laws of a schedule, ours or any function's, with
+//     [Schedules] to try them on
+//   - [CheckEscalation] and [EscalationLaws]: the laws of an escalation policy or
+//     another engine, with [Policies], [Staffs] and [Acts] to try them on, and
+//     [Simulate], which tells what a policy does
+//
+// A failure prints the smallest counterexample found as a short dated story.
 package oncalltest
 
 import (

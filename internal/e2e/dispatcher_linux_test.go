@@ -88,6 +88,11 @@ func (s shared) reach(ctx context.Context) (storage.Backend, func(), error) {
 	}
 }
 
+// soakEvery is how often the last resort is paged again: often enough to happen
+// in a long soak, and seldom enough that those whom nobody ever answers do not
+// become most of the load.
+const soakEvery = 3 * time.Minute
+
 // People and policies of the soak. Some have changed their numbers.
 func newDispatcher(store *storage.Store, pager oncall.Pager, delay time.Duration) (*dispatch.Dispatcher, error) {
 	contact := func(kind oncall.ContactKind, address string) oncall.Contact {
@@ -117,7 +122,7 @@ func newDispatcher(store *storage.Store, pager oncall.Pager, delay time.Duration
 		{ID: "turns", Levels: []escalation.Level{level("l1", escalation.ToRoundRobin("ann", "bea", "dan")), level("l2", escalation.ToPerson("eve"))}},
 		{ID: "gone", Levels: []escalation.Level{level("l1", escalation.ToPerson("cyd")), level("l2", escalation.ToPerson("ann"))}},
 	} {
-		p.LastResort = escalation.LastResort{Targets: []escalation.Target{escalation.ToPerson("boss")}, Every: escalation.MinEvery}
+		p.LastResort = escalation.LastResort{Targets: []escalation.Target{escalation.ToPerson("boss")}, Every: soakEvery}
 		policy, err := p.Compile()
 		if err != nil {
 			return nil, err

@@ -37,8 +37,9 @@ const soakProcesses = 3
 const tester = soakProcesses
 
 // soakDrain is what is allowed at the end for what is still to come, beside the
-// time of the load itself.
-const soakDrain = 90 * time.Second
+// time of the load itself. A machine that carries the load late needs as long
+// again for what has queued up.
+func soakDrain() time.Duration { return max(90*time.Second, 2**soakLoad) }
 
 // A soak is escalations that are run by processes that are killed, over lines
 // that are cut, on servers that crash, by a provider that fails; and what was
@@ -175,7 +176,7 @@ func (s *soak) run() {
 	endBlows()
 	blows.Wait()
 	loaded := time.Since(began)
-	settled := seen.settle(ctx, time.Now().Add(soakDrain))
+	settled := seen.settle(ctx, time.Now().Add(soakDrain()))
 	ran := time.Since(began)
 	for _, p := range s.processes {
 		p.end(s)

@@ -56,12 +56,13 @@
 //     ticket trackers.
 //   - incident/slack, incident/statuspage: channels and status pages; the first
 //     is a module of its own.
+//   - incident/incidentstore: incidents durably, over storage and its runner.
 //   - incident/incidenttest: generators, the laws of an incident machine, and the
 //     conformance tests of the seams.
 //   - incident/stats: times to detect, acknowledge, mitigate and resolve, with
 //     intervals, and whether a change is evidence of anything.
 //   - incident/runbook: runbooks that match alerts, and which alerts have none;
-//     incident/incidentfile reads them.
+//     incident/incidentfile reads them, and incident policies.
 //   - oncall/oncalltest: a recording pager, the conformance test of one, and the
 //     laws of a scheduler and of an escalation.
 //

@@ -105,7 +105,11 @@ func run(ctx context.Context, out io.Writer, listener net.Listener, store *stora
 	if err != nil {
 		return err
 	}
-	story := &story{ctx: ctx, out: out, service: s, slo: compiled, policy: rules, releases: newReleases(store), paging: pages}
+	troubles, err := newTroubles(out, store, s.now)
+	if err != nil {
+		return errors.Join(err, pages.stop())
+	}
+	story := &story{ctx: ctx, out: out, service: s, slo: compiled, policy: rules, releases: newReleases(store), paging: pages, troubles: troubles}
 	return errors.Join(story.tell(), pages.stop())
 }
 
@@ -119,7 +123,8 @@ type story struct {
 
 	releases releases
 
-	paging *paging
+	paging   *paging
+	troubles *troubles
 }
 
 func (s *story) tell() error {
@@ -155,16 +160,28 @@ func (s *story) operate(d time.Duration) error {
 	fmt.Fprintf(s.out, "%s: %d requests, %d failed\n", now.Format("Jan 2 15:04"), served, failed)
 	status := budget.Read(s.ctx, s.service, s.slo, s.policy, now)
 	for i, state := range s.policy.EvaluateAlerts(nil, status) {
-		react := s.paging.ceases
-		if state.State == budget.Firing {
-			react = func(ctx context.Context, b budget.BurnAlert) error { return s.paging.fires(ctx, b, now) }
-		}
-		if err := react(s.ctx, policy.Alerts[i]); err != nil {
+		if err := s.react(policy.Alerts[i], state, status, now); err != nil {
 			return err
 		}
 	}
 	fmt.Fprintln(s.out)
 	return nil
+}
+
+// react pages and declares what fires, and ends what does no longer.
+func (s *story) react(b budget.BurnAlert, state budget.AlertStatus, status budget.Status, now time.Time) error {
+	if state.State != budget.Firing {
+		was, err := s.paging.ceases(s.ctx, b)
+		if err != nil || !was {
+			return err
+		}
+		return s.troubles.over(s.ctx, status, now)
+	}
+	who, err := s.paging.fires(s.ctx, b, now)
+	if err != nil || who == "" {
+		return err
+	}
+	return s.troubles.declare(s.ctx, who, "the shop fails", "shop/"+b.Name, state.LongBurn)
 }
 
 // deploy asks the gate and, if it opens, changes the running version.
@@ -185,6 +202,11 @@ func (s *story) deploy(id string, purpose budget.Purpose, v version) error {
 		return nil
 	}
 	s.service.run(v)
+	if purpose == budget.Rollback {
+		if err := s.troubles.rolledBack(s.ctx, id); err != nil {
+			return err
+		}
+	}
 	fmt.Fprintf(s.out, "version %s runs\n\n", v.Name)
 	return nil
 }

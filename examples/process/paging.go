@@ -96,40 +96,41 @@ func newPaging(ctx context.Context, out io.Writer, store *storage.Store, begin t
 	return p, nil
 }
 
-// fires routes an alert and, if it is to page, pages until somebody has it.
-func (p *paging) fires(ctx context.Context, b budget.BurnAlert, now time.Time) error {
+// fires routes an alert and, if it is to page, pages until somebody has it, and
+// returns who.
+func (p *paging) fires(ctx context.Context, b budget.BurnAlert, now time.Time) (who string, err error) {
 	a := alert.Alert{Fingerprint: "shop/" + b.Name, Status: alert.Firing, Severity: b.Severity, Service: "shop", Summary: b.Name + " of the shop fires", Starts: now}
 	d := p.routes.Route(&a, now)
 	fmt.Fprintln(p.out, "alert:", d.Reasons[0].Text)
 	if d.Action != routing.Page {
-		return nil
+		return "", nil
 	}
 	before, known, err := p.pages.Get(ctx, a.Fingerprint)
 	if err != nil || known && before.State.Status != escalation.Resolved {
-		return err // somebody has it
+		return "", err // somebody has it
 	}
 	if _, err := p.pages.Trigger(ctx, d.Policy, escalation.Trigger{ID: a.Fingerprint, Severity: d.Severity, Title: a.Summary}); err != nil {
-		return err
+		return "", err
 	}
 	select {
 	case m := <-p.arrived:
 		fmt.Fprintf(p.out, "page %s (%s, %s): %s\n", m.Person, m.Contact, m.Severity, m.Title)
 		fmt.Fprint(p.out, p.rota.Explain(now))
-		_, err := p.pages.Ack(ctx, a.Fingerprint, dispatch.Command{Actor: sre.Actor{Kind: sre.Human, ID: m.Person, Via: "sms"}, Note: "looking"})
-		return err
+		_, err := p.pages.Ack(ctx, a.Fingerprint, dispatch.Command{Actor: human(m.Person), Note: "looking"})
+		return m.Person, err
 	case <-ctx.Done():
-		return ctx.Err()
+		return "", ctx.Err()
 	}
 }
 
-// ceases resolves what was paged for an alert.
-func (p *paging) ceases(ctx context.Context, b budget.BurnAlert) error {
+// ceases resolves what was paged for an alert, and reports whether anything was.
+func (p *paging) ceases(ctx context.Context, b budget.BurnAlert) (was bool, err error) {
 	id := "shop/" + b.Name
 	e, known, err := p.pages.Get(ctx, id)
 	if err != nil || !known || e.State.Status == escalation.Resolved {
-		return err
+		return false, err
 	}
 	fmt.Fprintf(p.out, "%s is over; %s had it\n", b.Name, e.State.By)
 	_, err = p.pages.Resolve(ctx, id, dispatch.Command{Actor: sre.Actor{Kind: sre.Service, ID: "monitoring"}})
-	return err
+	return true, err
 }

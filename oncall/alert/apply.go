@@ -78,14 +78,14 @@ func (m *machine) state(a *Alert, key string) {
 	case there:
 		m.resolves(i, a)
 	case a.Status == Firing:
-		m.appears(i, a, key)
+		m.appears(a, key)
 	default:
 		m.overflowResolves(key)
 	}
 }
 
 // appears takes in an alert of which nothing is known.
-func (m *machine) appears(i int, a *Alert, key string) {
+func (m *machine) appears(a *Alert, key string) {
 	e := Entry{Fingerprint: key, Status: Firing, Severity: a.Severity, Labels: a.Labels, Service: a.Service, Summary: a.Summary,
 		Link: link(a), Starts: instant(a.Starts), Observed: instant(a.Observed), Since: m.now}
 	if !m.room(e.size()) {
@@ -93,7 +93,7 @@ func (m *machine) appears(i int, a *Alert, key string) {
 		return
 	}
 	m.own()
-	i, _ = m.find(key) // room may have made some
+	i, _ := m.find(key) // room may have made some
 	m.insert(i, e)
 	m.overflowResolves(key)
 }

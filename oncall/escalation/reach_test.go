@@ -88,6 +88,9 @@ func slowReach(t *testing.T, q escalation.ReachQuery, trigger time.Time, turns u
 	worst := time.Duration(0)
 	for turn := range turns {
 		s, out, err := q.Policy.Step(escalation.State{}, escalation.Trigger{ID: "x", Severity: q.Severity, Turn: turn}, q.Roster, trigger, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
 		best := time.Duration(1<<63 - 1)
 		for now := trigger; now.Sub(trigger) < best && now.Sub(trigger) < 2*time.Hour; now = now.Add(500 * time.Millisecond) {
 			for _, e := range out {

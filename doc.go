@@ -56,6 +56,10 @@
 //     ticket trackers.
 //   - incident/slack, incident/statuspage: channels and status pages; the first
 //     is a module of its own.
+//   - incident/fromalert: which alerts are which incident, independent of their
+//     order, and why.
+//   - incident/recovery: whether the data say that it is over, what it has cost,
+//     and when it began.
 //   - incident/incidentstore: incidents durably, over storage and its runner.
 //   - incident/incidenttest: generators, the laws of an incident machine, and the
 //     conformance tests of the seams.

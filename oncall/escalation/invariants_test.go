@@ -142,7 +142,7 @@ func (s *search) wakeUp(_, after *world, _ escalation.Input, _ []escalation.Effe
 		if rule.AckFor > 0 && st.Responder == "" && (st.Until.IsZero() || st.Until.After(after.now.Add(rule.AckFor))) {
 			return bad("an acknowledgement that expires has no end, or a late one")
 		}
-		if rule.Respond.Within > 0 && st.Responder == "" && !st.RespondMissed && st.RespondDue.IsZero() {
+		if rule.Respond.Within > 0 && !st.RespondKept && !st.RespondMissed && st.RespondDue.IsZero() {
 			return bad("nobody has responded and that is never due")
 		}
 	}

@@ -160,7 +160,7 @@ func (s *story) operate(d time.Duration) error {
 	fmt.Fprintf(s.out, "%s: %d requests, %d failed\n", now.Format("Jan 2 15:04"), served, failed)
 	status := budget.Read(s.ctx, s.service, s.slo, s.policy, now)
 	for i, state := range s.policy.EvaluateAlerts(nil, status) {
-		if err := s.react(policy.Alerts[i], state, status, now); err != nil {
+		if err := s.react(policy.Alerts[i], state, now); err != nil {
 			return err
 		}
 	}
@@ -169,13 +169,17 @@ func (s *story) operate(d time.Duration) error {
 }
 
 // react pages and declares what fires, and ends what does no longer.
-func (s *story) react(b budget.BurnAlert, state budget.AlertStatus, status budget.Status, now time.Time) error {
+func (s *story) react(b budget.BurnAlert, state budget.AlertStatus, now time.Time) error {
 	if state.State != budget.Firing {
 		was, err := s.paging.ceases(s.ctx, b)
 		if err != nil || !was {
 			return err
 		}
-		return s.troubles.over(s.ctx, status, now)
+		series, err := s.service.series(s.ctx, s.slo, now)
+		if err != nil {
+			return err
+		}
+		return s.troubles.over(s.ctx, series, now)
 	}
 	who, err := s.paging.fires(s.ctx, b, now)
 	if err != nil || who == "" {

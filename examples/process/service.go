@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/sre-sdk/sre/incident/recovery"
 	"github.com/sre-sdk/sre/slo"
 )
 
@@ -120,4 +121,18 @@ func (s *service) Counts(ctx context.Context, _ *slo.Compiled, at time.Time, spa
 		}
 	}
 	return counts, nil
+}
+
+// series is the same by slices of five minutes, for three hours back.
+func (s *service) series(ctx context.Context, c *slo.Compiled, now time.Time) (recovery.Series, error) {
+	const slice = 5 * time.Minute
+	series := recovery.Series{SLO: c.ID(), Objective: c.Objective()}
+	for end := now.Add(-3 * time.Hour); !end.After(now); end = end.Add(slice) {
+		counts, err := s.Counts(ctx, c, end, []time.Duration{slice})
+		if err != nil {
+			return series, err
+		}
+		series.Slices = append(series.Slices, recovery.Slice{End: end, Counts: counts[0]})
+	}
+	return series, nil
 }

@@ -7,9 +7,9 @@ import (
 	"time"
 
 	"github.com/sre-sdk/sre"
-	"github.com/sre-sdk/sre/budget"
 	"github.com/sre-sdk/sre/incident"
 	"github.com/sre-sdk/sre/incident/incidentstore"
+	"github.com/sre-sdk/sre/incident/recovery"
 	"github.com/sre-sdk/sre/storage"
 )
 
@@ -73,15 +73,26 @@ func (t *troubles) rolledBack(ctx context.Context, change string) error {
 	return t.do(ctx, who, incident.Mitigate{ID: change, Type: incident.Rollback, Result: incident.Worked, Change: change, EndsImpact: true})
 }
 
-// over resolves and closes the incident, because the data say that it is over.
-func (t *troubles) over(ctx context.Context, status budget.Status, now time.Time) error {
+// recovered is when the data say that the shop is well again: half an hour and
+// an hour under the line, in each of which few enough requests failed that the
+// rest is not luck.
+var recovered = recovery.Policy{ID: "shop", Short: 30 * time.Minute, Long: time.Hour, For: 10 * time.Minute, MinEvents: 100}
+
+// over resolves the incident, and closes it if the data say that it is over.
+func (t *troubles) over(ctx context.Context, series recovery.Series, now time.Time) error {
 	who, err := t.commander(ctx)
 	if err != nil || t.id == "" {
 		return err
 	}
+	rules, err := recovered.Compile()
+	if err != nil {
+		return err
+	}
+	d := rules.Decide(recovery.Facts{Series: []recovery.Series{series}}, now)
+	fmt.Fprintf(t.out, "incident: %s: %s\n", d.Finding, d.Reasons[0].Text)
 	if err := t.do(ctx, who,
 		incident.Resolve{Text: "rolled back"},
-		incident.Verify{Recovered: incident.Recovered, Text: fmt.Sprintf("no alert of %s fires", status.SLO().ID())},
+		d.Verify(),
 		incident.ReviewRunbooks{Changed: []string{"shop-errors"}},
 		incident.SchedulePostmortem{ID: "postmortem-1", For: now.Add(48 * time.Hour)},
 		incident.Close{},
@@ -94,7 +105,7 @@ func (t *troubles) over(ctx context.Context, status budget.Status, now time.Time
 	}
 	for _, m := range []incident.Milestone{incident.AcknowledgedAt, incident.MitigatedAt, incident.ResolvedAt} {
 		d := s.Between(incident.DetectedAt, m, now)
-		fmt.Fprintf(t.out, "incident: %s after %s\n", m, d.For)
+		fmt.Fprintf(t.out, "incident: %s after %s (%s)\n", m, d.For, d.Validity)
 	}
 	fmt.Fprintf(t.out, "incident: %s, worst severity %s\n", s.Status, s.Worst)
 	t.id = ""

@@ -89,14 +89,6 @@ func (o *oracle) hops(a, b string, most int) int {
 	return best
 }
 
-func (o *oracle) over(name string, t time.Time) {
-	for _, v := range o.incidents {
-		if v.name == name {
-			v.over = t
-		}
-	}
-}
-
 // tell returns a line for the event: what was done, and with which alerts.
 func (o *oracle) tell(e fromalert.Event, t time.Time) string {
 	a := o.alerts[e.Alert]

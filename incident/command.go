@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/sre-sdk/sre"
+	"github.com/sre-sdk/sre/internal/enum"
 )
 
 // A Kind names a command, and the event that it becomes.
@@ -56,14 +57,14 @@ var kindNames = [kindEnd]string{
 }
 
 // String returns the lower-case name.
-func (k Kind) String() string { return nameOf(kindNames[:], "kind", uint8(k)) }
+func (k Kind) String() string { return enum.Name(kindNames[:], "kind", uint8(k)) }
 
 // MarshalText returns the lower-case name; it refuses values that have none.
-func (k Kind) MarshalText() ([]byte, error) { return marshalName(kindNames[:], "kind", uint8(k)) }
+func (k Kind) MarshalText() ([]byte, error) { return enum.Marshal(kindNames[:], "kind", uint8(k)) }
 
 // UnmarshalText reads the lower-case name.
 func (k *Kind) UnmarshalText(text []byte) error {
-	return unmarshalName(kindNames[:], "kind", text, (*uint8)(k))
+	return enum.Unmarshal(kindNames[:], "kind", text, (*uint8)(k))
 }
 
 // Kinds returns all kinds of commands, in their order.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/sre-sdk/sre"
 	"github.com/sre-sdk/sre/internal/civil"
+	"github.com/sre-sdk/sre/internal/enum"
 )
 
 // A Duty is what may be due.
@@ -29,14 +30,14 @@ const (
 var dutyNames = [dutyEnd]string{"unknown", "acknowledge", "triage", "mitigate", "resolve", "commander", "update", "postmortem", "review", "action"}
 
 // String returns the lower-case name.
-func (d Duty) String() string { return nameOf(dutyNames[:], "duty", uint8(d)) }
+func (d Duty) String() string { return enum.Name(dutyNames[:], "duty", uint8(d)) }
 
 // MarshalText returns the lower-case name; it refuses values that have none.
-func (d Duty) MarshalText() ([]byte, error) { return marshalName(dutyNames[:], "duty", uint8(d)) }
+func (d Duty) MarshalText() ([]byte, error) { return enum.Marshal(dutyNames[:], "duty", uint8(d)) }
 
 // UnmarshalText reads the lower-case name.
 func (d *Duty) UnmarshalText(text []byte) error {
-	return unmarshalName(dutyNames[:], "duty", text, (*uint8)(d))
+	return enum.Unmarshal(dutyNames[:], "duty", text, (*uint8)(d))
 }
 
 // A Basis says which time counts.
@@ -52,14 +53,14 @@ const (
 var basisNames = [basisEnd]string{"elapsed", "business", "on_call"}
 
 // String returns the lower-case name.
-func (b Basis) String() string { return nameOf(basisNames[:], "basis", uint8(b)) }
+func (b Basis) String() string { return enum.Name(basisNames[:], "basis", uint8(b)) }
 
 // MarshalText returns the lower-case name; it refuses values that have none.
-func (b Basis) MarshalText() ([]byte, error) { return marshalName(basisNames[:], "basis", uint8(b)) }
+func (b Basis) MarshalText() ([]byte, error) { return enum.Marshal(basisNames[:], "basis", uint8(b)) }
 
 // UnmarshalText reads the lower-case name.
 func (b *Basis) UnmarshalText(text []byte) error {
-	return unmarshalName(basisNames[:], "basis", text, (*uint8)(b))
+	return enum.Unmarshal(basisNames[:], "basis", text, (*uint8)(b))
 }
 
 // A Clock counts some of the time: that in which somebody is on call, say. It

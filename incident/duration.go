@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/sre-sdk/sre"
+	"github.com/sre-sdk/sre/internal/enum"
 )
 
 // A Validity says whether a duration is one.
@@ -21,16 +22,16 @@ const (
 var validityNames = [...]string{"unknown", "success", "missing", "contradictory", "censored"}
 
 // String returns the lower-case name.
-func (v Validity) String() string { return nameOf(validityNames[:], "validity", uint8(v)) }
+func (v Validity) String() string { return enum.Name(validityNames[:], "validity", uint8(v)) }
 
 // MarshalText returns the lower-case name; it refuses values that have none.
 func (v Validity) MarshalText() ([]byte, error) {
-	return marshalName(validityNames[:], "validity", uint8(v))
+	return enum.Marshal(validityNames[:], "validity", uint8(v))
 }
 
 // UnmarshalText reads the lower-case name.
 func (v *Validity) UnmarshalText(text []byte) error {
-	return unmarshalName(validityNames[:], "validity", text, (*uint8)(v))
+	return enum.Unmarshal(validityNames[:], "validity", text, (*uint8)(v))
 }
 
 // A Duration is a time between two milestones.

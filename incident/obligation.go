@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sre-sdk/sre"
+	"github.com/sre-sdk/sre/internal/enum"
 )
 
 // An End is how an obligation ended, if it did.
@@ -23,14 +24,14 @@ const (
 var endNames = [...]string{"open", "met", "breached", "canceled"}
 
 // String returns the lower-case name; that of Dropped is "canceled".
-func (e End) String() string { return nameOf(endNames[:], "end", uint8(e)) }
+func (e End) String() string { return enum.Name(endNames[:], "end", uint8(e)) }
 
 // MarshalText returns the lower-case name; it refuses values that have none.
-func (e End) MarshalText() ([]byte, error) { return marshalName(endNames[:], "end", uint8(e)) }
+func (e End) MarshalText() ([]byte, error) { return enum.Marshal(endNames[:], "end", uint8(e)) }
 
 // UnmarshalText reads the lower-case name.
 func (e *End) UnmarshalText(text []byte) error {
-	return unmarshalName(endNames[:], "end", text, (*uint8)(e))
+	return enum.Unmarshal(endNames[:], "end", text, (*uint8)(e))
 }
 
 // An Obligation is something that is due. It ends once: met, breached or

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/sre-sdk/sre"
+	"github.com/sre-sdk/sre/internal/enum"
 )
 
 // ErrPermanent says that a call outside never will succeed: sending the same
@@ -107,17 +108,17 @@ var componentNames = [...]string{"operational", "degraded", "partial_outage", "m
 
 // String returns the lower-case name.
 func (c ComponentState) String() string {
-	return nameOf(componentNames[:], "component_state", uint8(c))
+	return enum.Name(componentNames[:], "component_state", uint8(c))
 }
 
 // MarshalText returns the lower-case name; it refuses values that have none.
 func (c ComponentState) MarshalText() ([]byte, error) {
-	return marshalName(componentNames[:], "component_state", uint8(c))
+	return enum.Marshal(componentNames[:], "component_state", uint8(c))
 }
 
 // UnmarshalText reads the lower-case name.
 func (c *ComponentState) UnmarshalText(text []byte) error {
-	return unmarshalName(componentNames[:], "component_state", text, (*uint8)(c))
+	return enum.Unmarshal(componentNames[:], "component_state", text, (*uint8)(c))
 }
 
 // A Tracker keeps tickets. Implementations pass incidenttest.TestTracker.

@@ -3,6 +3,8 @@ package incident
 import (
 	"fmt"
 	"strings"
+
+	"github.com/sre-sdk/sre/internal/enum"
 )
 
 // A Verdict says what the table of transitions makes of a command in a status.
@@ -17,7 +19,7 @@ const (
 var verdictNames = [...]string{"denied", "allowed", "repeated"}
 
 // String returns the lower-case name.
-func (v Verdict) String() string { return nameOf(verdictNames[:], "verdict", uint8(v)) }
+func (v Verdict) String() string { return enum.Name(verdictNames[:], "verdict", uint8(v)) }
 
 // A Cell is what the table says of a command in a status.
 type Cell struct {

@@ -1,36 +1,10 @@
 package incident
 
 import (
-	"fmt"
-	"slices"
-	"strings"
 	"time"
 
-	"github.com/sre-sdk/sre"
+	"github.com/sre-sdk/sre/internal/enum"
 )
-
-func nameOf(names []string, what string, v uint8) string {
-	if int(v) < len(names) {
-		return names[v]
-	}
-	return fmt.Sprintf("%s(%d)", what, v)
-}
-
-func marshalName(names []string, what string, v uint8) ([]byte, error) {
-	if int(v) >= len(names) {
-		return nil, sre.NewProblem("", "unknown_"+what, v, "one of "+strings.Join(names, ", "))
-	}
-	return []byte(names[v]), nil
-}
-
-func unmarshalName(names []string, what string, text []byte, into *uint8) error {
-	i := slices.Index(names, string(text))
-	if i < 0 {
-		return sre.NewProblem("", "unknown_"+what, string(text), "one of "+strings.Join(names, ", "))
-	}
-	*into = uint8(i)
-	return nil
-}
 
 // A Status says where an incident stands.
 type Status uint8
@@ -50,14 +24,16 @@ const (
 var statusNames = [statusEnd]string{"none", "declared", "triaged", "mitigated", "resolved", "closed", "canceled", "merged"}
 
 // String returns the lower-case name.
-func (s Status) String() string { return nameOf(statusNames[:], "status", uint8(s)) }
+func (s Status) String() string { return enum.Name(statusNames[:], "status", uint8(s)) }
 
 // MarshalText returns the lower-case name; it refuses values that have none.
-func (s Status) MarshalText() ([]byte, error) { return marshalName(statusNames[:], "status", uint8(s)) }
+func (s Status) MarshalText() ([]byte, error) {
+	return enum.Marshal(statusNames[:], "status", uint8(s))
+}
 
 // UnmarshalText reads the lower-case name.
 func (s *Status) UnmarshalText(text []byte) error {
-	return unmarshalName(statusNames[:], "status", text, (*uint8)(s))
+	return enum.Unmarshal(statusNames[:], "status", text, (*uint8)(s))
 }
 
 // Live reports whether the incident is under way: declared, triaged or
@@ -81,14 +57,14 @@ const (
 var roleNames = [roleEnd]string{"unknown", "commander", "deputy", "scribe", "liaison", "public_liaison", "expert"}
 
 // String returns the lower-case name.
-func (r Role) String() string { return nameOf(roleNames[:], "role", uint8(r)) }
+func (r Role) String() string { return enum.Name(roleNames[:], "role", uint8(r)) }
 
 // MarshalText returns the lower-case name; it refuses values that have none.
-func (r Role) MarshalText() ([]byte, error) { return marshalName(roleNames[:], "role", uint8(r)) }
+func (r Role) MarshalText() ([]byte, error) { return enum.Marshal(roleNames[:], "role", uint8(r)) }
 
 // UnmarshalText reads the lower-case name.
 func (r *Role) UnmarshalText(text []byte) error {
-	return unmarshalName(roleNames[:], "role", text, (*uint8)(r))
+	return enum.Unmarshal(roleNames[:], "role", text, (*uint8)(r))
 }
 
 // A Mode says what sort of incident it is.
@@ -103,14 +79,14 @@ const (
 var modeNames = [...]string{"standard", "retrospective", "drill"}
 
 // String returns the lower-case name.
-func (m Mode) String() string { return nameOf(modeNames[:], "mode", uint8(m)) }
+func (m Mode) String() string { return enum.Name(modeNames[:], "mode", uint8(m)) }
 
 // MarshalText returns the lower-case name; it refuses values that have none.
-func (m Mode) MarshalText() ([]byte, error) { return marshalName(modeNames[:], "mode", uint8(m)) }
+func (m Mode) MarshalText() ([]byte, error) { return enum.Marshal(modeNames[:], "mode", uint8(m)) }
 
 // UnmarshalText reads the lower-case name.
 func (m *Mode) UnmarshalText(text []byte) error {
-	return unmarshalName(modeNames[:], "mode", text, (*uint8)(m))
+	return enum.Unmarshal(modeNames[:], "mode", text, (*uint8)(m))
 }
 
 // A Source says how an incident became known.
@@ -126,14 +102,16 @@ const (
 var sourceNames = [...]string{"unknown", "alert", "report", "user"}
 
 // String returns the lower-case name.
-func (s Source) String() string { return nameOf(sourceNames[:], "source", uint8(s)) }
+func (s Source) String() string { return enum.Name(sourceNames[:], "source", uint8(s)) }
 
 // MarshalText returns the lower-case name; it refuses values that have none.
-func (s Source) MarshalText() ([]byte, error) { return marshalName(sourceNames[:], "source", uint8(s)) }
+func (s Source) MarshalText() ([]byte, error) {
+	return enum.Marshal(sourceNames[:], "source", uint8(s))
+}
 
 // UnmarshalText reads the lower-case name.
 func (s *Source) UnmarshalText(text []byte) error {
-	return unmarshalName(sourceNames[:], "source", text, (*uint8)(s))
+	return enum.Unmarshal(sourceNames[:], "source", text, (*uint8)(s))
 }
 
 // A Tri is a fact that may not be known.
@@ -148,14 +126,14 @@ const (
 var triNames = [...]string{"not_known", "no", "yes"}
 
 // String returns the lower-case name.
-func (t Tri) String() string { return nameOf(triNames[:], "tri", uint8(t)) }
+func (t Tri) String() string { return enum.Name(triNames[:], "tri", uint8(t)) }
 
 // MarshalText returns the lower-case name; it refuses values that have none.
-func (t Tri) MarshalText() ([]byte, error) { return marshalName(triNames[:], "tri", uint8(t)) }
+func (t Tri) MarshalText() ([]byte, error) { return enum.Marshal(triNames[:], "tri", uint8(t)) }
 
 // UnmarshalText reads the lower-case name.
 func (t *Tri) UnmarshalText(text []byte) error {
-	return unmarshalName(triNames[:], "tri", text, (*uint8)(t))
+	return enum.Unmarshal(triNames[:], "tri", text, (*uint8)(t))
 }
 
 // A Finding is what data say about whether it is over.
@@ -171,16 +149,16 @@ const (
 var findingNames = [...]string{"unknown", "recovered", "not_recovered", "not_needed"}
 
 // String returns the lower-case name.
-func (f Finding) String() string { return nameOf(findingNames[:], "finding", uint8(f)) }
+func (f Finding) String() string { return enum.Name(findingNames[:], "finding", uint8(f)) }
 
 // MarshalText returns the lower-case name; it refuses values that have none.
 func (f Finding) MarshalText() ([]byte, error) {
-	return marshalName(findingNames[:], "finding", uint8(f))
+	return enum.Marshal(findingNames[:], "finding", uint8(f))
 }
 
 // UnmarshalText reads the lower-case name.
 func (f *Finding) UnmarshalText(text []byte) error {
-	return unmarshalName(findingNames[:], "finding", text, (*uint8)(f))
+	return enum.Unmarshal(findingNames[:], "finding", text, (*uint8)(f))
 }
 
 // A MitigationType is a way to stop the impact.
@@ -199,16 +177,16 @@ const (
 var mitigationNames = [...]string{"other", "rollback", "scale", "restart", "flag_off", "failover", "shed_load"}
 
 // String returns the lower-case name.
-func (m MitigationType) String() string { return nameOf(mitigationNames[:], "mitigation", uint8(m)) }
+func (m MitigationType) String() string { return enum.Name(mitigationNames[:], "mitigation", uint8(m)) }
 
 // MarshalText returns the lower-case name; it refuses values that have none.
 func (m MitigationType) MarshalText() ([]byte, error) {
-	return marshalName(mitigationNames[:], "mitigation", uint8(m))
+	return enum.Marshal(mitigationNames[:], "mitigation", uint8(m))
 }
 
 // UnmarshalText reads the lower-case name.
 func (m *MitigationType) UnmarshalText(text []byte) error {
-	return unmarshalName(mitigationNames[:], "mitigation", text, (*uint8)(m))
+	return enum.Unmarshal(mitigationNames[:], "mitigation", text, (*uint8)(m))
 }
 
 // A MitigationResult says how a mitigation went.
@@ -223,16 +201,16 @@ const (
 var resultNames = [...]string{"started", "worked", "failed"}
 
 // String returns the lower-case name.
-func (m MitigationResult) String() string { return nameOf(resultNames[:], "result", uint8(m)) }
+func (m MitigationResult) String() string { return enum.Name(resultNames[:], "result", uint8(m)) }
 
 // MarshalText returns the lower-case name; it refuses values that have none.
 func (m MitigationResult) MarshalText() ([]byte, error) {
-	return marshalName(resultNames[:], "result", uint8(m))
+	return enum.Marshal(resultNames[:], "result", uint8(m))
 }
 
 // UnmarshalText reads the lower-case name.
 func (m *MitigationResult) UnmarshalText(text []byte) error {
-	return unmarshalName(resultNames[:], "result", text, (*uint8)(m))
+	return enum.Unmarshal(resultNames[:], "result", text, (*uint8)(m))
 }
 
 // A StepResult says how a step of a runbook went.
@@ -247,16 +225,16 @@ const (
 var stepNames = [...]string{"done", "skipped", "failed"}
 
 // String returns the lower-case name.
-func (r StepResult) String() string { return nameOf(stepNames[:], "step", uint8(r)) }
+func (r StepResult) String() string { return enum.Name(stepNames[:], "step", uint8(r)) }
 
 // MarshalText returns the lower-case name; it refuses values that have none.
 func (r StepResult) MarshalText() ([]byte, error) {
-	return marshalName(stepNames[:], "step", uint8(r))
+	return enum.Marshal(stepNames[:], "step", uint8(r))
 }
 
 // UnmarshalText reads the lower-case name.
 func (r *StepResult) UnmarshalText(text []byte) error {
-	return unmarshalName(stepNames[:], "step", text, (*uint8)(r))
+	return enum.Unmarshal(stepNames[:], "step", text, (*uint8)(r))
 }
 
 // An Audience is who is told.
@@ -272,16 +250,16 @@ const (
 var audienceNames = [audienceEnd]string{"internal", "public", "executives"}
 
 // String returns the lower-case name.
-func (a Audience) String() string { return nameOf(audienceNames[:], "audience", uint8(a)) }
+func (a Audience) String() string { return enum.Name(audienceNames[:], "audience", uint8(a)) }
 
 // MarshalText returns the lower-case name; it refuses values that have none.
 func (a Audience) MarshalText() ([]byte, error) {
-	return marshalName(audienceNames[:], "audience", uint8(a))
+	return enum.Marshal(audienceNames[:], "audience", uint8(a))
 }
 
 // UnmarshalText reads the lower-case name.
 func (a *Audience) UnmarshalText(text []byte) error {
-	return unmarshalName(audienceNames[:], "audience", text, (*uint8)(a))
+	return enum.Unmarshal(audienceNames[:], "audience", text, (*uint8)(a))
 }
 
 // An EvidenceType is what sort of evidence something is.
@@ -296,16 +274,16 @@ const (
 var evidenceNames = [...]string{"link", "metric", "log"}
 
 // String returns the lower-case name.
-func (e EvidenceType) String() string { return nameOf(evidenceNames[:], "evidence", uint8(e)) }
+func (e EvidenceType) String() string { return enum.Name(evidenceNames[:], "evidence", uint8(e)) }
 
 // MarshalText returns the lower-case name; it refuses values that have none.
 func (e EvidenceType) MarshalText() ([]byte, error) {
-	return marshalName(evidenceNames[:], "evidence", uint8(e))
+	return enum.Marshal(evidenceNames[:], "evidence", uint8(e))
 }
 
 // UnmarshalText reads the lower-case name.
 func (e *EvidenceType) UnmarshalText(text []byte) error {
-	return unmarshalName(evidenceNames[:], "evidence", text, (*uint8)(e))
+	return enum.Unmarshal(evidenceNames[:], "evidence", text, (*uint8)(e))
 }
 
 // A LinkType is what is linked.
@@ -321,14 +299,14 @@ const (
 var linkNames = [...]string{"other", "alert", "change", "slo"}
 
 // String returns the lower-case name.
-func (l LinkType) String() string { return nameOf(linkNames[:], "link", uint8(l)) }
+func (l LinkType) String() string { return enum.Name(linkNames[:], "link", uint8(l)) }
 
 // MarshalText returns the lower-case name; it refuses values that have none.
-func (l LinkType) MarshalText() ([]byte, error) { return marshalName(linkNames[:], "link", uint8(l)) }
+func (l LinkType) MarshalText() ([]byte, error) { return enum.Marshal(linkNames[:], "link", uint8(l)) }
 
 // UnmarshalText reads the lower-case name.
 func (l *LinkType) UnmarshalText(text []byte) error {
-	return unmarshalName(linkNames[:], "link", text, (*uint8)(l))
+	return enum.Unmarshal(linkNames[:], "link", text, (*uint8)(l))
 }
 
 // A Milestone is an instant of an episode.
@@ -351,16 +329,16 @@ const (
 var milestoneNames = [milestoneEnd]string{"unknown", "impact", "detected", "declared", "acknowledged", "triaged", "mitigated", "resolved", "verified", "closed"}
 
 // String returns the lower-case name.
-func (m Milestone) String() string { return nameOf(milestoneNames[:], "milestone", uint8(m)) }
+func (m Milestone) String() string { return enum.Name(milestoneNames[:], "milestone", uint8(m)) }
 
 // MarshalText returns the lower-case name; it refuses values that have none.
 func (m Milestone) MarshalText() ([]byte, error) {
-	return marshalName(milestoneNames[:], "milestone", uint8(m))
+	return enum.Marshal(milestoneNames[:], "milestone", uint8(m))
 }
 
 // UnmarshalText reads the lower-case name.
 func (m *Milestone) UnmarshalText(text []byte) error {
-	return unmarshalName(milestoneNames[:], "milestone", text, (*uint8)(m))
+	return enum.Unmarshal(milestoneNames[:], "milestone", text, (*uint8)(m))
 }
 
 // A Ref points to something elsewhere.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/sre-sdk/sre"
 	"github.com/sre-sdk/sre/incident"
+	"github.com/sre-sdk/sre/internal/enum"
 )
 
 // A Kind says what is to be done.
@@ -28,14 +29,14 @@ const (
 var kindNames = [kindEnd]string{"unknown", "declare", "link", "reopen", "ignore", "quiet"}
 
 // String returns the lower-case name.
-func (k Kind) String() string { return nameOf(kindNames[:], "kind", uint8(k)) }
+func (k Kind) String() string { return enum.Name(kindNames[:], "kind", uint8(k)) }
 
 // MarshalText returns the lower-case name; it refuses values that have none.
-func (k Kind) MarshalText() ([]byte, error) { return marshalName(kindNames[:], "kind", uint8(k)) }
+func (k Kind) MarshalText() ([]byte, error) { return enum.Marshal(kindNames[:], "kind", uint8(k)) }
 
 // UnmarshalText reads the lower-case name.
 func (k *Kind) UnmarshalText(text []byte) error {
-	return unmarshalName(kindNames[:], "kind", text, (*uint8)(k))
+	return enum.Unmarshal(kindNames[:], "kind", text, (*uint8)(k))
 }
 
 // A Code says why.
@@ -66,14 +67,14 @@ var codeNames = [codeEnd]string{
 }
 
 // String returns the lower-case name, which is also the code of [Why.Reason].
-func (c Code) String() string { return nameOf(codeNames[:], "code", uint8(c)) }
+func (c Code) String() string { return enum.Name(codeNames[:], "code", uint8(c)) }
 
 // MarshalText returns the lower-case name; it refuses values that have none.
-func (c Code) MarshalText() ([]byte, error) { return marshalName(codeNames[:], "code", uint8(c)) }
+func (c Code) MarshalText() ([]byte, error) { return enum.Marshal(codeNames[:], "code", uint8(c)) }
 
 // UnmarshalText reads the lower-case name.
 func (c *Code) UnmarshalText(text []byte) error {
-	return unmarshalName(codeNames[:], "code", text, (*uint8)(c))
+	return enum.Unmarshal(codeNames[:], "code", text, (*uint8)(c))
 }
 
 // Why is the reason of a decision, with the numbers that made it. What they mean

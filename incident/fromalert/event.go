@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/sre-sdk/sre"
+	"github.com/sre-sdk/sre/internal/enum"
 	"github.com/sre-sdk/sre/oncall/alert"
 )
 
@@ -74,14 +75,14 @@ const (
 var factNames = [factEnd]string{"unknown", "over", "reopened", "merged_into", "split_off"}
 
 // String returns the lower-case name.
-func (k FactKind) String() string { return nameOf(factNames[:], "fact", uint8(k)) }
+func (k FactKind) String() string { return enum.Name(factNames[:], "fact", uint8(k)) }
 
 // MarshalText returns the lower-case name; it refuses values that have none.
-func (k FactKind) MarshalText() ([]byte, error) { return marshalName(factNames[:], "fact", uint8(k)) }
+func (k FactKind) MarshalText() ([]byte, error) { return enum.Marshal(factNames[:], "fact", uint8(k)) }
 
 // UnmarshalText reads the lower-case name.
 func (k *FactKind) UnmarshalText(text []byte) error {
-	return unmarshalName(factNames[:], "fact", text, (*uint8)(k))
+	return enum.Unmarshal(factNames[:], "fact", text, (*uint8)(k))
 }
 
 // A Fact is what has become of an incident. Tell Step of those that it has

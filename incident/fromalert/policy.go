@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sre-sdk/sre"
+	"github.com/sre-sdk/sre/internal/enum"
 )
 
 // A Window says for how long an incident takes alerts. The span of a window
@@ -30,14 +31,16 @@ const (
 var windowNames = [windowEnd]string{"rolling", "fixed", "session"}
 
 // String returns the lower-case name.
-func (w Window) String() string { return nameOf(windowNames[:], "window", uint8(w)) }
+func (w Window) String() string { return enum.Name(windowNames[:], "window", uint8(w)) }
 
 // MarshalText returns the lower-case name; it refuses values that have none.
-func (w Window) MarshalText() ([]byte, error) { return marshalName(windowNames[:], "window", uint8(w)) }
+func (w Window) MarshalText() ([]byte, error) {
+	return enum.Marshal(windowNames[:], "window", uint8(w))
+}
 
 // UnmarshalText reads the lower-case name.
 func (w *Window) UnmarshalText(text []byte) error {
-	return unmarshalName(windowNames[:], "window", text, (*uint8)(w))
+	return enum.Unmarshal(windowNames[:], "window", text, (*uint8)(w))
 }
 
 // A Creation says which statements make incidents.
@@ -56,16 +59,16 @@ const (
 var creationNames = [creationEnd]string{"firing", "any"}
 
 // String returns the lower-case name.
-func (c Creation) String() string { return nameOf(creationNames[:], "creation", uint8(c)) }
+func (c Creation) String() string { return enum.Name(creationNames[:], "creation", uint8(c)) }
 
 // MarshalText returns the lower-case name; it refuses values that have none.
 func (c Creation) MarshalText() ([]byte, error) {
-	return marshalName(creationNames[:], "creation", uint8(c))
+	return enum.Marshal(creationNames[:], "creation", uint8(c))
 }
 
 // UnmarshalText reads the lower-case name.
 func (c *Creation) UnmarshalText(text []byte) error {
-	return unmarshalName(creationNames[:], "creation", text, (*uint8)(c))
+	return enum.Unmarshal(creationNames[:], "creation", text, (*uint8)(c))
 }
 
 // A Rating says where the severity of an incident comes from.
@@ -82,14 +85,16 @@ const (
 var ratingNames = [ratingEnd]string{"alerts", "matrix"}
 
 // String returns the lower-case name.
-func (r Rating) String() string { return nameOf(ratingNames[:], "rating", uint8(r)) }
+func (r Rating) String() string { return enum.Name(ratingNames[:], "rating", uint8(r)) }
 
 // MarshalText returns the lower-case name; it refuses values that have none.
-func (r Rating) MarshalText() ([]byte, error) { return marshalName(ratingNames[:], "rating", uint8(r)) }
+func (r Rating) MarshalText() ([]byte, error) {
+	return enum.Marshal(ratingNames[:], "rating", uint8(r))
+}
 
 // UnmarshalText reads the lower-case name.
 func (r *Rating) UnmarshalText(text []byte) error {
-	return unmarshalName(ratingNames[:], "rating", text, (*uint8)(r))
+	return enum.Unmarshal(ratingNames[:], "rating", text, (*uint8)(r))
 }
 
 // Dependencies says what a service uses, which must not change while a policy
@@ -351,27 +356,4 @@ func (c *Compiled) Markdown() string {
 	}
 	fmt.Fprintf(&b, "- Decisions wait %s for alerts that come late.\n", max(p.Lateness, 0))
 	return b.String()
-}
-
-func nameOf(names []string, what string, v uint8) string {
-	if int(v) < len(names) {
-		return names[v]
-	}
-	return fmt.Sprintf("%s(%d)", what, v)
-}
-
-func marshalName(names []string, what string, v uint8) ([]byte, error) {
-	if int(v) >= len(names) {
-		return nil, sre.NewProblem("", "unknown_"+what, v, "one of "+strings.Join(names, ", "))
-	}
-	return []byte(names[v]), nil
-}
-
-func unmarshalName(names []string, what string, text []byte, into *uint8) error {
-	i := slices.Index(names, string(text))
-	if i < 0 {
-		return sre.NewProblem("", "unknown_"+what, string(text), "one of "+strings.Join(names, ", "))
-	}
-	*into = uint8(i)
-	return nil
 }

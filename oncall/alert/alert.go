@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/sre-sdk/sre"
+	"github.com/sre-sdk/sre/internal/enum"
 )
 
 // A Status says whether an alert fires.
@@ -20,16 +21,16 @@ const (
 var statusNames = [...]string{"unknown", "firing", "resolved"}
 
 // String returns the lower-case name, which is also the JSON form.
-func (s Status) String() string { return nameOf(statusNames[:], "status", uint8(s)) }
+func (s Status) String() string { return enum.Name(statusNames[:], "status", uint8(s)) }
 
 // MarshalText returns the lower-case name; it refuses values that have none.
 func (s Status) MarshalText() ([]byte, error) {
-	return marshalName(statusNames[:], "status", uint8(s))
+	return enum.Marshal(statusNames[:], "status", uint8(s))
 }
 
 // UnmarshalText reads the lower-case name.
 func (s *Status) UnmarshalText(text []byte) error {
-	return unmarshalName(statusNames[:], "status", text, (*uint8)(s))
+	return enum.Unmarshal(statusNames[:], "status", text, (*uint8)(s))
 }
 
 // A Link leads to more about an alert. It only shows.
@@ -188,28 +189,4 @@ func ParseSeverity(text string) (s sre.Severity, ok bool) {
 		return 4, true
 	}
 	return 0, false
-}
-
-func nameOf(names []string, kind string, v uint8) string {
-	if int(v) < len(names) {
-		return names[v]
-	}
-	return fmt.Sprintf("%s(%d)", kind, v)
-}
-
-func marshalName(names []string, kind string, v uint8) ([]byte, error) {
-	if int(v) >= len(names) {
-		return nil, sre.NewProblem("", "unknown_"+kind, v, "one of "+strings.Join(names, ", "))
-	}
-	return []byte(names[v]), nil
-}
-
-func unmarshalName(names []string, kind string, text []byte, into *uint8) error {
-	for i, name := range names {
-		if string(text) == name {
-			*into = uint8(i)
-			return nil
-		}
-	}
-	return sre.NewProblem("", "unknown_"+kind, string(text), "one of "+strings.Join(names, ", "))
 }

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/sre-sdk/sre"
+	"github.com/sre-sdk/sre/internal/enum"
 )
 
 // An EffectKind says what is to be done.
@@ -21,16 +22,16 @@ const (
 var effectNames = [...]string{"unknown", "trigger", "update", "resolve", "suppressed", "released"}
 
 // String returns the lower-case name, which is also the JSON form.
-func (k EffectKind) String() string { return nameOf(effectNames[:], "effect", uint8(k)) }
+func (k EffectKind) String() string { return enum.Name(effectNames[:], "effect", uint8(k)) }
 
 // MarshalText returns the lower-case name; it refuses values that have none.
 func (k EffectKind) MarshalText() ([]byte, error) {
-	return marshalName(effectNames[:], "effect", uint8(k))
+	return enum.Marshal(effectNames[:], "effect", uint8(k))
 }
 
 // UnmarshalText reads the lower-case name.
 func (k *EffectKind) UnmarshalText(text []byte) error {
-	return unmarshalName(effectNames[:], "effect", text, (*uint8)(k))
+	return enum.Unmarshal(effectNames[:], "effect", text, (*uint8)(k))
 }
 
 // An Effect is something to be done, or to be written down. As JSON it takes at
@@ -117,14 +118,14 @@ const (
 var causeNames = [...]string{"none", "silence", "inhibition", "throttle", "flap", "order", "end"}
 
 // String returns the lower-case name, which is also the JSON form.
-func (c Cause) String() string { return nameOf(causeNames[:], "cause", uint8(c)) }
+func (c Cause) String() string { return enum.Name(causeNames[:], "cause", uint8(c)) }
 
 // MarshalText returns the lower-case name; it refuses values that have none.
-func (c Cause) MarshalText() ([]byte, error) { return marshalName(causeNames[:], "cause", uint8(c)) }
+func (c Cause) MarshalText() ([]byte, error) { return enum.Marshal(causeNames[:], "cause", uint8(c)) }
 
 // UnmarshalText reads the lower-case name.
 func (c *Cause) UnmarshalText(text []byte) error {
-	return unmarshalName(causeNames[:], "cause", text, (*uint8)(c))
+	return enum.Unmarshal(causeNames[:], "cause", text, (*uint8)(c))
 }
 
 // By is what suppresses an alert.

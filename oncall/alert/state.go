@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sre-sdk/sre"
+	"github.com/sre-sdk/sre/internal/enum"
 )
 
 // A State is what is known of one group. Read it, and leave changes to
@@ -82,7 +83,7 @@ const (
 var healthNames = [...]string{"unknown", "healthy", "missing"}
 
 // String returns the lower-case name.
-func (h Health) String() string { return nameOf(healthNames[:], "health", uint8(h)) }
+func (h Health) String() string { return enum.Name(healthNames[:], "health", uint8(h)) }
 
 // Health returns how the heartbeat of a state is at an instant. What was never
 // heard, or is no heartbeat of the policy, is never healthy.
